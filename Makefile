@@ -1,0 +1,76 @@
+# The book and its library. `make` alone lists what can be done.
+# Needs: make, git, Python >= 3.11. Uses uv if it is installed, else pip.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+SITE := _build/html
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 240
+
+# One thread for each process: tiny networks are slower with several, and results repeat exactly.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help book test lab serve notebooks clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book       install everything into .venv and build the site into $(SITE)"
+	@echo "make test       run every test: code style, types, library, site, browser, notebooks"
+	@echo "make lab        open the chapters in JupyterLab"
+	@echo "make serve      serve the built site on http://localhost:$(PORT) (PORT=...)"
+	@echo "make notebooks  execute the notebooks that changed, and store them"
+	@echo "make clean      remove the built site and caches (keeps .venv)"
+
+$(STAMP): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, but '$(PYTHON)' is: $$("$(PYTHON)" --version 2>&1)." >&2; \
+	  echo "Install one and name it: make book PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing into $(VENV); this can take some minutes the first time."
+	@if command -v uv >/dev/null 2>&1; then \
+	  { [ -x $(RUN) ] || uv venv --quiet --python "$(PYTHON)" $(VENV); } && \
+	  uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(RUN) --no-deps -e .; \
+	else \
+	  { [ -x $(RUN) ] || "$(PYTHON)" -m venv $(VENV); } && \
+	  $(RUN) -m pip install --quiet --require-hashes -r requirements.lock && \
+	  $(RUN) -m pip install --quiet --no-deps -e .; \
+	fi
+	@touch $(STAMP)
+
+book: $(STAMP)
+	$(VENV)/bin/jupyter-book build -W -n --keep-going --all .
+	@echo
+	@echo "The book is built. Open this file in a browser, or run 'make serve':"
+	@echo "  $(CURDIR)/$(SITE)/index.html"
+
+# Every check runs even if one before it failed; skipped tests are listed with their reasons.
+test: $(STAMP)
+	@failed=""; \
+	check() { name="$$1"; shift; echo; echo "== $$name"; "$$@" || failed="$$failed [$$name]"; }; \
+	check "style" $(RUN) -m ruff check .; \
+	check "format" $(RUN) -m ruff format --check .; \
+	check "types" $(RUN) -m mypy; \
+	check "spelling" $(RUN) -m codespell_lib; \
+	check "library, site, browser" $(RUN) -m pytest -n 2 -rs tests; \
+	check "notebooks" $(RUN) -m pytest -n 2 --dist loadfile -rs $(NBVAL) book; \
+	echo; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
+	echo "All checks passed. Lines that begin with SKIPPED above say what could not run here, and why."
+
+lab: $(STAMP)
+	$(RUN) -m jupyterlab book
+
+serve: $(STAMP)
+	@[ -f $(SITE)/index.html ] || $(MAKE) book
+	@echo "http://localhost:$(PORT)  (Ctrl+C stops)"
+	@$(RUN) -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+
+notebooks: $(STAMP)
+	$(RUN) scripts/notebooks.py links
+	$(RUN) scripts/notebooks.py run
+
+clean:
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache

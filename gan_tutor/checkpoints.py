@@ -1,0 +1,133 @@
+"""Checkpoints: one safetensors file with every tensor of a run, and JSON for the rest in its header.
+
+Nothing is unpickled, so a file from a stranger can be wrong but cannot run code. A file is written beside its target
+and renamed over it: a reader sees the old checkpoint or the new one, never half of one.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+FORMAT = "gan_tutor checkpoint"
+VERSION = 1
+
+Stateful = nn.Module | torch.optim.Optimizer | torch.Generator
+
+
+class Checkpoint(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        meta: The JSON values given to `save`.
+        tensors: All tensors, named "part/path".
+        groups: The parameter groups of each optimiser, by part.
+        path: Where it came from, for messages.
+    """
+
+    meta: dict[str, Any]
+    tensors: dict[str, Tensor]
+    groups: dict[str, list[dict[str, Any]]]
+    path: Path
+
+
+def save(path: str | Path, parts: Mapping[str, Stateful], meta: Mapping[str, Any]) -> None:
+    """Write the state of modules, optimisers and generators, and `meta`, to one file, atomically.
+
+    Args:
+        path: The file, usually *.safetensors; its folder must exist.
+        parts: The objects to save, by name.
+        meta: JSON values, such as the recipe and the step.
+    """
+    path = Path(path)
+    tensors: dict[str, Tensor] = {}
+    groups: dict[str, Any] = {}
+    for name, part in parts.items():
+        if isinstance(part, torch.optim.Optimizer):
+            groups[name] = part.state_dict()["param_groups"]
+        tensors |= {f"{name}/{key}": value for key, value in _tensors(part).items()}
+    header = {"format": FORMAT, "version": str(VERSION), "meta": json.dumps(meta), "groups": json.dumps(groups)}
+    # Contiguous copies: safetensors refuses strided or shared storage.
+    blob = safetensors.torch.save({key: value.detach().contiguous().clone() for key, value in tensors.items()}, header)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Read a checkpoint to the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is truncated, is not a checkpoint of this library, or is of a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; a run folder holds it as checkpoint.safetensors")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a readable checkpoint ({error}): it is truncated, damaged or foreign") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} is a safetensors file but not a checkpoint of gan_tutor: train a run to get one")
+    if int(header["version"]) > VERSION:
+        raise ValueError(
+            f"{path} has checkpoint version {header['version']}, this gan_tutor reads up to {VERSION}: update gan_tutor"
+        )
+    return Checkpoint(json.loads(header["meta"]), tensors, json.loads(header["groups"]), path)
+
+
+def restore(checkpoint: Checkpoint, parts: Mapping[str, Stateful]) -> None:
+    """Put the saved state back into objects of the same make; parts of the file that are not asked for stay unread.
+
+    Raises:
+        ValueError: The file lacks a part, or a part's tensors have other names or shapes.
+    """
+    for name, part in parts.items():
+        saved = {
+            key.removeprefix(f"{name}/"): value
+            for key, value in checkpoint.tensors.items()
+            if key.startswith(f"{name}/")
+        }
+        try:
+            _restore_part(part, saved, checkpoint.groups.get(name))
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{checkpoint.path} does not fit {name}: {error}") from error
+
+
+def _tensors(part: Stateful) -> dict[str, Tensor]:
+    if isinstance(part, torch.Generator):
+        return {"state": part.get_state()}
+    if isinstance(part, nn.Module):
+        return part.state_dict()
+    states = part.state_dict()["state"]
+    return {f"{i}/{key}": value for i, state in states.items() for key, value in state.items() if value is not None}
+
+
+def _restore_part(part: Stateful, saved: dict[str, Tensor], groups: list[dict[str, Any]] | None) -> None:
+    if isinstance(part, torch.Generator):
+        part.set_state(saved["state"])
+    elif isinstance(part, nn.Module):
+        part.load_state_dict(saved)
+    elif groups is None:
+        raise ValueError("it holds no such optimiser")
+    else:
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in saved.items():
+            index, name = key.split("/", 1)
+            states.setdefault(int(index), {})[name] = value
+        part.load_state_dict({"state": states, "param_groups": groups})

@@ -1,0 +1,190 @@
+"""`gan-tutor train | sample | evaluate`: a recipe becomes a run folder, and a run folder becomes samples and numbers.
+
+A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `samples.png`.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import matplotlib.pyplot as plt
+import torch
+import tyro
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_tutor import data, evaluation, plots, recipes, training
+
+Device = Literal["auto", "cpu", "cuda"]
+_NAMED = {name: recipes.named(name) for name in recipes.NAMES}
+_ABOUT = {name: recipes.describe(name) for name in recipes.NAMES}
+NamedRecipe = Annotated[
+    tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
+]
+
+RunPath = tyro.conf.Positional[Path]
+
+
+def train(
+    recipe: NamedRecipe,
+    out: Path | None = None,
+    device: Device = "auto",
+    resume: bool = False,
+    checkpoint_every: int = 500,
+    samples: int = 1000,
+    threads: int = 1,
+) -> None:
+    """Train a named recipe, with any of its fields changed, into a run folder.
+
+    Args:
+        recipe: Where to start from.
+        out: Run folder; runs/<recipe's data>-<seed> if not given.
+        device: "auto" takes a CUDA GPU if there is one.
+        resume: Continue the run of the folder; the recipe must be the same.
+        checkpoint_every: Turns between two checkpoints.
+        samples: Samples that the final measurement takes.
+        threads: CPU threads; more than one slows small networks down.
+    """
+    torch.set_num_threads(threads)
+    where = _device(device)
+    folder = out or Path("runs") / f"{recipe.data}-{recipe.seed}"
+    game = _start(recipe, folder, where, resume)
+    checkpoint = folder / "checkpoint.safetensors"
+    print(f"{folder}: {recipe.data}, {recipe.loss}, step {game.step} of {recipe.steps} on {where}", flush=True)
+    began, first = time.perf_counter(), game.step
+    with tqdm(total=recipe.steps, initial=game.step, unit="step", mininterval=0.5, file=sys.stderr) as bar:
+        try:
+            for record in recipes.run(game):
+                bar.update()
+                if record.step % 100 == 0:
+                    bar.set_postfix(loss_d=f"{record.loss_d.item():.3f}", loss_g=f"{record.loss_g.item():.3f}")
+                if record.step % checkpoint_every == 0:
+                    recipes.save(game, checkpoint)
+        except KeyboardInterrupt:
+            recipes.save(game, checkpoint)
+            bar.close()
+            print(f"stopped at step {game.step}; continue with the same command and --resume", file=sys.stderr)
+            raise SystemExit(130) from None
+    seconds = time.perf_counter() - began
+    recipes.save(game, checkpoint)
+    drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed))
+    _draw(folder / "samples.png", drawn, game.source)
+    metrics = {"step": game.step, "seconds": round(seconds, 2), "steps_per_second": round((game.step - first) / seconds, 1)}
+    _report(folder / "metrics.json", metrics | {"device": _name(where), "torch": torch.__version__}, drawn, game.source)
+
+
+def sample(run: RunPath, n: int = 64, seed: int = 0, out: Path | None = None, device: Device = "auto") -> None:
+    """Draw samples from a run's averaged generator: a picture, and the numbers as .npy.
+
+    Args:
+        run: Run folder, or a checkpoint file.
+        n: Number of samples.
+        seed: Seed of the latents.
+        out: Picture to write; <run>/sample-<seed>.png if not given. The array goes beside it.
+        device: "auto" takes a CUDA GPU if there is one.
+    """
+    import numpy as np
+
+    path = run / "checkpoint.safetensors" if run.is_dir() else run
+    where = _device(device)
+    G, recipe = recipes.load_generator(path, where)
+    drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed))
+    picture = out or path.parent / f"sample-{seed}.png"
+    _draw(picture, drawn)
+    np.save(picture.with_suffix(".npy"), drawn.cpu().numpy())
+    print(f"{n} samples: {picture} and {picture.with_suffix('.npy')}")
+
+
+def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto") -> None:
+    """Measure a run's averaged generator on fresh samples and print the numbers beside a perfect sampler's.
+
+    Args:
+        run: Run folder, or a checkpoint file.
+        n: Number of samples.
+        seed: Seed of the latents.
+        device: "auto" takes a CUDA GPU if there is one.
+    """
+    path = run / "checkpoint.safetensors" if run.is_dir() else run
+    where = _device(device)
+    G, recipe = recipes.load_generator(path, where)
+    drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed))
+    _report(None, {"samples": n, "seed": seed}, drawn, recipes.source(recipe).to(where))
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line, not a traceback."""
+    commands: dict[str, Callable[..., Any]] = {"train": train, "sample": sample, "evaluate": evaluate}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,)
+        )
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+        raise SystemExit(f"gan-tutor: {error}") from error
+
+
+def _start(recipe: recipes.Recipe, folder: Path, device: torch.device, resume: bool) -> recipes.Game:
+    checkpoint = folder / "checkpoint.safetensors"
+    if resume:
+        game = recipes.resume(checkpoint, device)
+        if game.recipe != recipe:
+            raise ValueError(f"{folder} was trained with another recipe: {_differences(game.recipe, recipe)}")
+        return game
+    if checkpoint.exists():
+        raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
+    game = recipes.build(recipe, device)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(recipes.to_json(recipe) + "\n")
+    return game
+
+
+def _differences(old: recipes.Recipe, new: recipes.Recipe) -> str:
+    pairs = {name: (getattr(old, name), getattr(new, name)) for name in old.__dataclass_fields__}
+    return ", ".join(f"{name} was {a}, is {b}" for name, (a, b) in pairs.items() if a != b)
+
+
+def _device(name: Device) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for but torch sees no CUDA GPU; use --device auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} thread(s)"
+
+
+def _fresh(device: torch.device, seed: int) -> torch.Generator:
+    # Not the training seed itself: evaluation latents must not repeat the first training latents.
+    return torch.Generator(device).manual_seed(seed + 1_000_003)
+
+
+def _draw(path: Path, drawn: Tensor, source: data.Source | None = None) -> None:
+    plots.style("light")
+    figure, ax = plt.subplots(figsize=(5, 5))
+    if drawn.ndim == 4:
+        plots.image_grid(ax, drawn[:64])
+    elif drawn.shape[1] == 2:
+        real = None if source is None else source.sample(len(drawn), _fresh(drawn.device, 1))
+        plots.samples(ax, real, drawn)
+    else:
+        plots.histogram(ax, fake=drawn)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _report(path: Path | None, metrics: dict[str, Any], drawn: Tensor, source: data.Source) -> None:
+    try:
+        metrics |= evaluation.score(drawn, source, _fresh(drawn.device, 2))
+    except evaluation.NoMeasure as reason:
+        print(f"not measured: {reason}", file=sys.stderr)
+    text = json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in metrics.items()}, indent=2)
+    print(text)
+    if path is not None:
+        path.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Distances between two sets of feature vectors: Fréchet, kernel, precision and recall.
+
+They take feature tensors `(N, F)`, not images, and compute in float64 on the CPU. Called on Inception features the first
+two are known as FID and KID; on other features a number only compares with numbers from the same network.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# Rows per block of a pairwise matrix: 1000 x 50,000 float64 is 400 MB.
+_BLOCK = 1000
+
+
+class PrecisionRecall(NamedTuple):
+    """Share of fakes that look real, and share of reals that the fakes reach; both in [0, 1]."""
+
+    precision: float
+    recall: float
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    r"""Squared Fréchet distance between the Gaussians fitted to two feature sets.
+
+    ||mu_a - mu_b||^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), with covariances S divided by N - 1.
+
+    Biased upwards at finite N: compare at equal sizes and beside the real-vs-real floor.
+
+    Args:
+        a: features `(N, F)`, N >= 2.
+        b: features `(M, F)`, M >= 2; fewer rows than F are allowed.
+
+    Returns:
+        Squared feature units, at least 0; 0 for identical sets.
+
+    Raises:
+        ValueError: if shapes do not fit, a set has fewer than 2 rows, or a value is not finite.
+
+    Source: heusel2017gans
+
+    Example:
+        >>> x = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 2.0]])
+        >>> round(frechet_distance(x, x + torch.tensor([3.0, 4.0])), 6)
+        25.0
+    """
+    a, b = _checked(a, b, at_least=2)
+    mean_a, root_a = _mean_and_root(a)
+    mean_b, root_b = _mean_and_root(b)
+    # S = R^T R, so tr (S_a S_b)^(1/2) is the sum of the singular values of R_a R_b^T: no root of a noisy eigenvalue.
+    overlap = torch.linalg.svdvals(root_a @ root_b.T).sum()
+    distance = (mean_a - mean_b).square().sum() + root_a.square().sum() + root_b.square().sum() - 2 * overlap
+    return max(float(distance), 0.0)
+
+
+def _mean_and_root(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `(F,)` and triangular R `(min(N, F), F)` with R^T R the covariance."""
+    mean = x.mean(0)
+    _, root = torch.linalg.qr((x - mean) / (len(x) - 1) ** 0.5, mode="r")
+    return mean, root
+
+
+def kernel_distance(a: Tensor, b: Tensor) -> float:
+    """Unbiased squared maximum mean discrepancy with the kernel k(x, y) = (x.y / F + 1)^3.
+
+    mean of k(a_i, a_j) over i != j + mean of k(b_i, b_j) over i != j - 2 mean of k(a_i, b_j).
+
+    Unbiased at any N: about 0, and below 0 half of the time, when both sets come from one distribution. It uses all
+    pairs; Bińkowski et al. average it over subsets of 1000, which has the same expectation.
+
+    Args:
+        a: features `(N, F)`, N >= 2.
+        b: features `(M, F)`, M >= 2.
+
+    Returns:
+        Units of the kernel (the sixth power of a feature unit once features are large); can be negative.
+
+    Raises:
+        ValueError: if shapes do not fit, a set has fewer than 2 rows, or a value is not finite.
+
+    Source: binkowski2018demystifying
+    """
+    a, b = _checked(a, b, at_least=2)
+    n, m = len(a), len(b)
+    within_a = (_kernel_sum(a, a) - _kernel(a.square().sum(1), a.shape[1]).sum()) / (n * (n - 1))
+    within_b = (_kernel_sum(b, b) - _kernel(b.square().sum(1), b.shape[1]).sum()) / (m * (m - 1))
+    return float(within_a + within_b - 2 * _kernel_sum(a, b) / (n * m))
+
+
+def _kernel(product: Tensor, features: int) -> Tensor:
+    return (product / features + 1) ** 3
+
+
+def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
+    sums = [_kernel(block @ b.T, a.shape[1]).sum() for block in a.split(_BLOCK)]
+    return torch.stack(sums).sum()
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
+    """Improved precision and recall: is a sample within the other set's k-nearest-neighbour balls?
+
+    Precision is the share of fakes that lie in the ball of at least one real sample, whose radius is the distance to
+    that sample's k-th nearest other real; recall is the same with the sets exchanged. Both grow with the size of the
+    set whose balls are used: compare at equal sizes.
+
+    Args:
+        real: features `(N, F)`, N > k.
+        fake: features `(M, F)`, M > k.
+        k: neighbour that gives the radius, at least 1.
+
+    Returns:
+        `PrecisionRecall(precision, recall)`, each in [0, 1]; (1, 1) for identical sets.
+
+    Raises:
+        ValueError: if shapes do not fit, a set has too few rows, `k` < 1, or a value is not finite.
+
+    Source: kynkaanniemi2019improved
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    real, fake = _checked(real, fake, at_least=k + 1)
+    return PrecisionRecall(precision=_covered(fake, real, k), recall=_covered(real, fake, k))
+
+
+def _covered(samples: Tensor, centres: Tensor, k: int) -> float:
+    """Share of `samples` inside at least one ball around `centres`."""
+    # A centre's nearest neighbour is itself, at distance exactly 0: the k-th other one is number k + 1.
+    radii = torch.cat([_pairwise(block, centres).kthvalue(k + 1, dim=1).values for block in centres.split(_BLOCK)])
+    inside = [(_pairwise(block, centres) <= radii).any(1) for block in samples.split(_BLOCK)]
+    return float(torch.cat(inside).double().mean())
+
+
+def _pairwise(a: Tensor, b: Tensor) -> Tensor:
+    # The shortcut through a matrix product loses the zeros that identical sets rely on.
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _checked(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
+        raise ValueError(
+            f"both sets must be features of shape (N, F) with the same F, got {tuple(a.shape)} and {tuple(b.shape)}; "
+            "call network.features(images) first"
+        )
+    if min(len(a), len(b)) < at_least:
+        raise ValueError(f"each set must have at least {at_least} rows, got {len(a)} and {len(b)}; draw more samples")
+    # To the CPU before float64: some accelerators have none.
+    a, b = a.detach().cpu().double(), b.detach().cpu().double()
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise ValueError("features must be finite, got NaN or infinity; check the generator's output first")
+    return a, b

@@ -1,0 +1,72 @@
+"""Make a network fast on its device, without a line of the loop knowing."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Autocast(nn.Module):
+    """Run a network's layers in bfloat16 and return float32, with the network's own float32 parameters."""
+
+    def __init__(self, network: nn.Module, device_type: str) -> None:
+        super().__init__()
+        self.network = network
+        self.device_type = device_type
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(self.device_type, torch.bfloat16):
+            return self.network(x).float()
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the network's features (N, F) in float32."""
+        with torch.autocast(self.device_type, torch.bfloat16):
+            return self.network.features(x).float()
+
+
+def prepare(
+    network: nn.Module,
+    *,
+    device: str | torch.device = "cpu",
+    bf16: bool = False,
+    channels_last: bool = False,
+    compile: bool = False,
+) -> nn.Module:
+    """Move `network` to the device and return the module to train with: itself, or a wrapper around it.
+
+    Keep the network for checkpoints, averages and penalties: it holds the parameters, and a compiled D cannot be
+    differentiated twice.
+
+    Args:
+        network: A generator or a discriminator; moved in place.
+        device: Where to train.
+        bf16: Compute layers in bfloat16; parameters, outputs and losses stay float32.
+        channels_last: Store convolution weights channels-last, which GPUs read faster.
+        compile: Wrap with `torch.compile`.
+
+    Raises:
+        ValueError: The GPU has no bfloat16.
+    """
+    device = torch.device(device)
+    if bf16 and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise ValueError(f"bf16 needs a GPU with bfloat16, {torch.cuda.get_device_name(device)} has none; set bf16=False")
+    network.to(device)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    ready: nn.Module = Autocast(network, device.type) if bf16 else network
+    return torch.compile(ready) if compile else ready
+
+
+def check_range(G: nn.Module, source: object) -> None:
+    """Refuse a generator whose output range differs from the range of the data it shall imitate.
+
+    Args:
+        G: A generator with `output_range`.
+        source: A data source with `range`: (low, high), or None if unbounded.
+
+    Raises:
+        ValueError: One is bounded and the other is not, or the bounds differ.
+    """
+    if G.output_range != source.range:
+        raise ValueError(
+            f"G's output range {G.output_range} must equal the data's range {source.range}: "
+            "use output='tanh' for images in [-1, 1] and output='linear' for unbounded data"
+        )

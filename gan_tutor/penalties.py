@@ -1,0 +1,97 @@
+"""Penalties on D: pure functions of a callable D and of samples.
+
+Every penalty has the call shape `penalty(D, x_real, x_fake)` and returns a float scalar without its weight: the
+objective multiplies by gamma (R1, R2) or lambda (WGAN-GP). Norms are taken for each sample, over all of its
+dimensions. D must treat the samples of a batch independently (no BatchNorm), or "the gradient at a sample" means
+nothing. The input gradient is taken with `torch.func.grad`, so a penalty also works inside `torch.func` transforms.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Critic = Callable[[Tensor], Tensor]
+Penalty = Callable[[Critic, Tensor, Tensor], Tensor]
+
+
+def squared_gradient_norm(D: Critic, x: Tensor) -> Tensor:
+    """Return |grad_x D(x)|^2 of each sample, shape (N,), differentiable in D's parameters.
+
+    Args:
+        D: Maps (N, ...) to logits (N,), each sample on its own.
+        x: Samples (N, ...).
+    """
+    gradient = torch.func.grad(lambda samples: D(samples).float().sum())(x.detach())
+    return gradient.float().flatten(1).square().sum(1)
+
+
+def r1(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+    """E |grad D(x_real)|^2 / 2, in squared logits per squared data unit. Source: mescheder2018convergence."""
+    return squared_gradient_norm(D, x_real).mean() / 2
+
+
+def r2(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+    """E |grad D(x_fake)|^2 / 2, in squared logits per squared data unit. Source: mescheder2018convergence."""
+    return squared_gradient_norm(D, x_fake).mean() / 2
+
+
+def r1_r2(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+    """R1 + R2, both gradients from one pass of D over 2N samples. Source: huang2024r3gan, roth2017stabilizing."""
+    return squared_gradient_norm(D, torch.cat([x_real, x_fake])).mean()
+
+
+def wgan_gp(
+    D: Critic,
+    x_real: Tensor,
+    x_fake: Tensor,
+    *,
+    u: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """E (|grad D(x_hat)| - 1)^2 with x_hat = u x_real + (1 - u) x_fake, one u in [0, 1] for each sample.
+
+    Args:
+        D: The critic.
+        x_real: Real samples (N, ...).
+        x_fake: Generated samples (N, ...).
+        u: Mixing shares (N,); drawn uniformly from `generator` if None.
+        generator: The game's generator; torch's global one if None.
+
+    Raises:
+        ValueError: The batches differ in shape, or u is not of shape (N,).
+
+    Source: gulrajani2017wgangp.
+    """
+    if x_real.shape != x_fake.shape:
+        raise ValueError(
+            f"wgan_gp mixes real and generated samples one to one: shapes must agree, got {tuple(x_real.shape)} and {tuple(x_fake.shape)}"
+        )
+    n = len(x_real)
+    if u is None:
+        u = torch.rand(n, generator=generator, device=x_real.device)
+    if u.shape != (n,):
+        raise ValueError(f"u must hold one share for each sample, shape ({n},), got {tuple(u.shape)}")
+    share = u.view(n, *[1] * (x_real.ndim - 1))
+    x_hat = share * x_real + (1 - share) * x_fake
+    # The square root has an infinite slope at 0: a critic that is flat somewhere must not answer NaN.
+    norm = (squared_gradient_norm(D, x_hat) + 1e-12).sqrt()
+    return (norm - 1).square().mean()
+
+
+@torch.no_grad()
+def clip_weights(D: nn.Module, limit: float) -> None:
+    """Clamp every parameter of D to [-limit, limit], in place: WGAN's first, crude Lipschitz constraint.
+
+    Raises:
+        ValueError: `limit` is not positive.
+
+    Source: arjovsky2017wgan.
+    """
+    if limit <= 0:
+        raise ValueError(f"limit must be positive, got {limit}; the paper uses 0.01")
+    for parameter in D.parameters():
+        parameter.clamp_(-limit, limit)
+
+
+PENALTIES: dict[str, Penalty] = {"r1": r1, "r2": r2, "r1_r2": r1_r2, "wgan_gp": wgan_gp}

@@ -1,0 +1,70 @@
+"""Tried recipes, by name. Where each comes from and how well it does: `benchmarks/results/`."""
+
+from dataclasses import replace
+
+from gan_tutor.recipes.record import Recipe
+
+_FAST_IMAGES = Recipe(
+    generator="dcgan", discriminator="space_to_depth", latent_dim=64, width_g=32, width_d=64, batch_size=64,
+    loss="relativistic", penalty="r1_r2", penalty_weight=0.5, penalty_every=4,
+    lr_g=2e-3, lr_d=2e-3, beta1=0.0, beta2=0.99, ema_decay=0.99, bf16=True, steps=1500, data="digits",
+)  # fmt: skip
+_CLASSICAL_IMAGES = Recipe(
+    generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=64, width_g=32, width_d=32, batch_size=64,
+    lr_g=2e-4, lr_d=2e-4, beta1=0.5, beta2=0.999, ema_decay=0.99, steps=1500, data="digits",
+)  # fmt: skip
+_SMALL_D = Recipe(width_d=32, steps=4000)
+
+_NAMED: dict[str, tuple[str, Recipe]] = {
+    "ring": ("eight Gaussians on a ring, learned in seconds", Recipe(steps=3000)),
+    "ring_slow_d": ("the same ring, D ten times slower: collapse and rotation", Recipe(lr_d=1e-4, steps=3000)),
+    "ring_small_d": ("the same ring, a D too small to see eight modes", _SMALL_D),
+    "ring_small_d_cured": (
+        "the small D with relativistic pairing, R1 and R2",
+        replace(_SMALL_D, loss="relativistic", penalty="r1_r2", penalty_weight=1.0, beta1=0.0, beta2=0.99),
+    ),
+    "grid": (
+        "twenty-five Gaussians, all covered and evenly",
+        Recipe(
+            data="grid", standardize=True, width_g=256, width_d=256, depth_g=3, depth_d=3, batch_size=256,
+            loss="relativistic", penalty="r1_r2", penalty_weight=0.02, beta1=0.0, beta2=0.99,
+            schedule="cosine", ema_decay=0.998, steps=13000,
+        ),
+    ),
+    "gaussian": (
+        "an affine G meets N(4, 1.25^2): the game's equilibrium",
+        Recipe(
+            data="gaussian", latent_dim=1, depth_g=0, width_d=32, activation_d="tanh",
+            lr_g=5e-3, lr_d=2e-3, steps=2500,
+        ),
+    ),
+    "digits": ("handwritten digits in about a minute of one CPU core", _FAST_IMAGES),
+    "fashion": ("Fashion-MNIST in about a minute of one CPU core", replace(_FAST_IMAGES, data="fashion")),
+    "digits_classical": ("digits by the classical DCGAN recipe", _CLASSICAL_IMAGES),
+    "fashion_classical": ("Fashion-MNIST by the classical DCGAN recipe", replace(_CLASSICAL_IMAGES, data="fashion")),
+    "celeba64": (
+        "DCGAN on 64x64 faces; needs a GPU and torchvision's CelebA under data_root",
+        replace(
+            _CLASSICAL_IMAGES, data="CelebA", latent_dim=128, width_g=64, width_d=64, batch_size=128,
+            ema_decay=0.999, bf16=True, channels_last=True, steps=100_000,
+        ),
+    ),
+}  # fmt: skip
+NAMES = tuple(_NAMED)
+
+
+def named(name: str) -> Recipe:
+    """Return a tried recipe; vary it with `dataclasses.replace`.
+
+    Raises:
+        ValueError: There is no such recipe.
+    """
+    if name not in _NAMED:
+        raise ValueError(f"there is no recipe {name!r}; the recipes are {', '.join(NAMES)}")
+    return _NAMED[name][1]
+
+
+def describe(name: str) -> str:
+    """Return one line on a named recipe."""
+    named(name)
+    return _NAMED[name][0]

@@ -1,0 +1,223 @@
+"""From a recipe to a running game: here, and only here, names become data, networks, losses and optimisers."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_tutor import checkpoints, data, losses, networks, penalties, training
+from gan_tutor.recipes.record import IMAGE_SETS, Recipe, from_dict
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "tanh": nn.Tanh,
+}
+
+
+@dataclass
+class Game:
+    """A recipe brought to life.
+
+    Attributes:
+        recipe: What it was built from.
+        source: The data.
+        G: The generator.
+        D: The discriminator.
+        ema: The moving average of G: the one to sample from.
+        opt_g: Optimiser of G.
+        opt_d: Optimiser of D.
+        generator: All randomness of the run after the initial weights.
+        batches: Endless real batches, drawn with `generator`.
+        ready_g: G as it runs: itself, or wrapped by `networks.prepare`.
+        ready_d: D likewise.
+        step: Turns played.
+    """
+
+    recipe: Recipe
+    source: data.Source
+    G: nn.Module
+    D: nn.Module
+    ema: nn.Module
+    opt_g: torch.optim.Optimizer
+    opt_d: torch.optim.Optimizer
+    generator: torch.Generator
+    batches: Iterator[Tensor]
+    ready_g: nn.Module
+    ready_d: nn.Module
+    step: int = 0
+
+    def parts(self) -> dict[str, checkpoints.Stateful]:
+        """Return everything whose state a checkpoint must hold, by name."""
+        return {name: getattr(self, name) for name in ("G", "D", "ema", "opt_g", "opt_d", "generator")}
+
+
+def build(recipe: Recipe, device: str | torch.device = "cpu") -> Game:
+    """Make the data, networks, optimisers and random generator of a recipe. torch's global generator is left as it was."""
+    device = torch.device(device)
+    data_source = source(recipe).to(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(recipe.seed)
+        G, D = _generator(recipe, data_source.shape), _discriminator(recipe, data_source.shape)
+    networks.check_range(G, data_source)
+    speed = {"bf16": recipe.bf16, "channels_last": recipe.channels_last, "compile": recipe.compile}
+    ready_g, ready_d = (networks.prepare(network, device=device, **speed) for network in (G, D))
+    ema = copy.deepcopy(G).requires_grad_(False)
+    opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
+    if recipe.clip:
+        opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
+    generator = torch.Generator(device).manual_seed(recipe.seed)
+    batches = data.batches(data_source, recipe.batch_size, generator)
+    return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d)
+
+
+def run(game: Game) -> Iterator[training.Record]:
+    """Play the game from where it stands to its recipe's last step, one record a turn."""
+    recipe = game.recipe
+    for record in training.train(
+        game.ready_g,
+        game.ready_d,
+        game.batches,
+        loss=_loss(recipe),
+        opt_g=game.opt_g,
+        opt_d=game.opt_d,
+        latent_dim=recipe.latent_dim,
+        steps=recipe.steps,
+        generator=game.generator,
+        n_critic=recipe.n_critic,
+        penalty=_penalty(game),
+        penalty_weight=recipe.penalty_weight,
+        penalty_every=recipe.penalty_every,
+        ema=game.ema,
+        ema_decay=recipe.ema_decay,
+        schedule=_cosine(recipe.steps) if recipe.schedule == "cosine" else None,
+        start=game.step,
+    ):
+        game.step = record.step
+        yield record
+
+
+def save(game: Game, path: str | Path) -> None:
+    """Write a checkpoint from which `resume` continues exactly, on the same kind of device."""
+    meta = {"recipe": asdict(game.recipe), "step": game.step, "device": game.generator.device.type}
+    checkpoints.save(path, game.parts(), meta)
+
+
+def resume(path: str | Path, device: str | torch.device = "cpu") -> Game:
+    """Build the game of a checkpoint and put its state back: it goes on as if it had never stopped.
+
+    Raises:
+        ValueError: The file is no checkpoint or does not fit, or the run was on another kind of device, whose random
+            numbers cannot be continued here.
+    """
+    checkpoint = checkpoints.load(path)
+    trained_on, here = checkpoint.meta["device"], torch.device(device).type
+    if trained_on != here:
+        raise ValueError(
+            f"{path} was trained on {trained_on} and its random numbers cannot continue on {here}: resume on "
+            f"{trained_on}, or use load_generator to sample from it here"
+        )
+    game = build(from_dict(checkpoint.meta["recipe"]), device)
+    checkpoints.restore(checkpoint, game.parts())
+    game.step = checkpoint.meta["step"]
+    return game
+
+
+def load_generator(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Recipe]:
+    """Return the averaged generator of a checkpoint, in evaluation mode, and its recipe. Needs no data set."""
+    checkpoint = checkpoints.load(path)
+    recipe = from_dict(checkpoint.meta["recipe"])
+    G = _generator(recipe, sample_shape(recipe))
+    checkpoints.restore(checkpoint, {"ema": G})
+    return G.to(device).eval().requires_grad_(False), recipe
+
+
+def sample_shape(recipe: Recipe) -> tuple[int, ...]:
+    """Return the shape of one sample of the recipe's data, without opening the data."""
+    images = {"CIFAR10": (3, 32, 32), "CelebA": (3, 64, 64)}
+    if recipe.data in IMAGE_SETS:
+        return images.get(recipe.data, (1, 28, 28))
+    return (1,) if recipe.data in ("gaussian", "mixture_1d") else (2,)
+
+
+def source(recipe: Recipe) -> Any:
+    """Open the recipe's data: a density or an image set.
+
+    Raises:
+        FileNotFoundError: torchvision's set is not under `data_root`.
+    """
+    if recipe.data in ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA"):
+        return data.torchvision_set(recipe.data, recipe.data_root)
+    if recipe.data in ("digits", "fashion"):
+        return getattr(data, recipe.data)()
+    if recipe.data == "gaussian":
+        density = data.gaussian(4.0, 1.25)
+    elif recipe.data == "point":
+        density = data.point([0.0, 0.0])
+    else:
+        density = getattr(data, recipe.data)()
+    return density.standardized() if recipe.standardize else density
+
+
+def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
+    if recipe.generator == "dcgan":
+        return networks.DCGANGenerator(
+            recipe.latent_dim, channels=shape[0], size=shape[-1], width=recipe.width_g
+        )
+    return networks.MLPGenerator(
+        recipe.latent_dim,
+        shape,
+        width=recipe.width_g,
+        depth=recipe.depth_g,
+        activation=ACTIVATIONS[recipe.activation_g],
+        output="tanh" if recipe.data in IMAGE_SETS else "linear",
+    )
+
+
+def _discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
+    if recipe.discriminator == "dcgan":
+        return networks.DCGANDiscriminator(
+            channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d
+        )
+    if recipe.discriminator == "space_to_depth":
+        return networks.SpaceToDepthDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d)
+    return networks.MLPDiscriminator(
+        shape,
+        width=recipe.width_d,
+        depth=recipe.depth_d,
+        activation=ACTIVATIONS[recipe.activation_d],
+        norm=recipe.norm_d,
+    )
+
+
+def _optimizer(recipe: Recipe, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    parameters = network.parameters()
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr, (recipe.beta1, recipe.beta2), fused=True)
+    if recipe.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr, alpha=recipe.beta2)
+    return torch.optim.SGD(parameters, lr, momentum=recipe.beta1)
+
+
+def _loss(recipe: Recipe) -> losses.GanLoss:
+    loss = losses.LOSSES[recipe.loss]
+    return loss if recipe.real_target == 1.0 else losses.label_smoothing(loss, recipe.real_target)
+
+
+def _penalty(game: Game) -> penalties.Penalty | None:
+    """Return the penalty bound to the game's randomness and, when D is compiled, to the eager D."""
+    name = game.recipe.penalty
+    if name == "none":
+        return None
+    eager = networks.prepare(game.D, device=game.generator.device, bf16=game.recipe.bf16)
+    extra = {"generator": game.generator} if name == "wgan_gp" else {}
+    return lambda _, x_real, x_fake: penalties.PENALTIES[name](eager, x_real, x_fake, **extra)
+
+
+def _cosine(steps: int, floor: float = 0.02) -> Callable[[int], float]:
+    return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / steps)) / 2

@@ -1,0 +1,174 @@
+"""The `Recipe`: everything that decides a run, as one flat record of plain values that is checked when it is made."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+from gan_tutor import losses
+
+DataName = Literal[
+    "gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point",
+    "digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA",
+]  # fmt: skip
+LossName = Literal[
+    "minimax", "nonsaturating", "least_squares", "hinge", "wasserstein", "relativistic", "feature_matching"
+]
+PenaltyName = Literal["none", "r1", "r2", "r1_r2", "wgan_gp"]
+Activation = Literal["relu", "leaky_relu", "tanh"]
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run, as plain values.
+
+    Attributes:
+        data: What to imitate: a density, an image set inside the package (digits, fashion), or one of torchvision's.
+        standardize: Shift and scale a density to mean 0 and unit root mean square.
+        data_root: Folder of torchvision's sets; they are read from it and never downloaded by a recipe.
+        generator: Architecture of G.
+        discriminator: Architecture of D.
+        latent_dim: Size of z.
+        width_g: Units of G's hidden layers (mlp), or channels of its last hidden layer (dcgan).
+        width_d: Units of D's hidden layers (mlp), or channels after its first convolution.
+        depth_g: Hidden layers of an mlp G.
+        depth_d: Hidden layers of an mlp D.
+        activation_g: Non-linearity of an mlp G.
+        activation_d: Non-linearity of an mlp D.
+        norm_d: Normalisation in D.
+        loss: Adversarial loss.
+        real_target: D's target on real samples in a cross-entropy loss; below 1 is one-sided label smoothing.
+        penalty: Penalty on D.
+        penalty_weight: gamma of R1 and R2, lambda of WGAN-GP.
+        penalty_every: Take the penalty in every k-th turn, with k times the weight.
+        clip: Clamp D's weights to [-clip, clip] after each of its steps; 0 is off.
+        optimizer: Optimiser of both players.
+        lr_g: Learning rate of G.
+        lr_d: Learning rate of D.
+        beta1: Adam's first decay rate; momentum of sgd; unused by rmsprop.
+        beta2: Adam's second decay rate; smoothing of rmsprop; unused by sgd.
+        schedule: "cosine" brings learning rates and penalty weight to 2 % at the last step.
+        batch_size: Real samples, and generated ones, in a step.
+        n_critic: Steps of D for each step of G.
+        ema_decay: Share of G's moving average that a step keeps; 0 makes the average G itself.
+        steps: Turns to play.
+        bf16: Compute layers in bfloat16.
+        channels_last: Store convolution weights channels-last.
+        compile: Compile the networks; penalties keep the eager D, with the same weights.
+        seed: Decides initial weights, batches and latents.
+    """
+
+    data: DataName = "ring"
+    standardize: bool = False
+    data_root: str = "data"
+    generator: Literal["mlp", "dcgan"] = "mlp"
+    discriminator: Literal["mlp", "dcgan", "space_to_depth"] = "mlp"
+    latent_dim: int = 2
+    width_g: int = 128
+    width_d: int = 128
+    depth_g: int = 2
+    depth_d: int = 2
+    activation_g: Activation = "relu"
+    activation_d: Activation = "leaky_relu"
+    norm_d: Literal["none", "batch", "spectral"] = "none"
+    loss: LossName = "nonsaturating"
+    real_target: float = 1.0
+    penalty: PenaltyName = "none"
+    penalty_weight: float = 1.0
+    penalty_every: int = 1
+    clip: float = 0.0
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    lr_g: float = 1e-3
+    lr_d: float = 1e-3
+    beta1: float = 0.5
+    beta2: float = 0.999
+    schedule: Literal["constant", "cosine"] = "constant"
+    batch_size: int = 128
+    n_critic: int = 1
+    ema_decay: float = 0.99
+    steps: int = 2000
+    bf16: bool = False
+    channels_last: bool = False
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        _check_values(self)
+
+
+IMAGE_SETS = ("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
+_POSITIVE = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps", "lr_g", "lr_d")
+_NOT_NEGATIVE = ("depth_g", "depth_d", "penalty_weight", "clip", "seed")
+_SHARES = ("beta1", "beta2", "ema_decay")
+
+
+def _check_types(recipe: Recipe) -> None:
+    hints = get_type_hints(Recipe)
+    for field in fields(recipe):
+        value, hint = getattr(recipe, field.name), hints[field.name]
+        allowed = get_args(hint)
+        if allowed and value not in allowed:
+            raise ValueError(f"{field.name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+        if hint is float and type(value) is int:
+            object.__setattr__(recipe, field.name, float(value))
+        elif not allowed and type(value) is not hint:
+            raise ValueError(f"{field.name} must be of type {hint.__name__}, got {value!r}")
+
+
+def _check_values(recipe: Recipe) -> None:
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
+    for name in _POSITIVE + _NOT_NEGATIVE + _SHARES:
+        value = getattr(recipe, name)
+        if not math.isfinite(value):
+            refuse(f"{name} must be finite, got {value}")
+        if name in _POSITIVE and value <= 0:
+            refuse(f"{name} must be positive, got {value}")
+        if name in _NOT_NEGATIVE and value < 0:
+            refuse(f"{name} must be at least 0, got {value}")
+        if name in _SHARES and not 0 <= value < 1:
+            refuse(f"{name} must be in [0, 1), got {value}")
+    is_image = recipe.data in IMAGE_SETS
+    convolutional = [p for p in ("generator", "discriminator") if getattr(recipe, p) != "mlp"]
+    if convolutional and not is_image:
+        refuse(f"{convolutional[0]} must be mlp for {recipe.data}, got {getattr(recipe, convolutional[0])}")
+    if recipe.norm_d == "batch" and recipe.discriminator != "dcgan":
+        refuse(f"norm_d must be none or spectral for a {recipe.discriminator} discriminator, got batch")
+    if recipe.norm_d == "spectral" and recipe.discriminator == "space_to_depth":
+        refuse("norm_d must be none for a space_to_depth discriminator, got spectral")
+    if recipe.norm_d == "batch" and recipe.penalty != "none":
+        refuse(
+            f"norm_d must be none or spectral with penalty {recipe.penalty}: with BatchNorm a logit depends on the "
+            "whole batch, and its gradient at one sample means nothing"
+        )
+    if recipe.real_target != 1.0:
+        losses.label_smoothing(losses.LOSSES[recipe.loss], recipe.real_target)
+    if recipe.standardize and (is_image or recipe.data in ("point", "swiss_roll", "two_moons")):
+        refuse(f"standardize must be False for {recipe.data}: only mixtures can be standardized")
+
+
+def to_json(recipe: Recipe) -> str:
+    """Return the recipe as JSON with one field a line."""
+    return json.dumps(asdict(recipe), indent=2)
+
+
+def from_json(text: str) -> Recipe:
+    """Return the recipe that `to_json` wrote; missing fields take their defaults.
+
+    Raises:
+        ValueError: The text is no JSON object, or holds an unknown field or an impossible value.
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"a recipe must be a JSON object, got {type(values).__name__}")
+    return from_dict(values)
+
+
+def from_dict(values: dict[str, Any]) -> Recipe:
+    """Return the recipe of plain values by field; unknown fields are refused by name."""
+    allowed = [field.name for field in fields(Recipe)]
+    unknown = sorted(set(values) - set(allowed))
+    if unknown:
+        raise ValueError(f"a recipe has no field {', '.join(map(repr, unknown))}; its fields are {', '.join(allowed)}")
+    return Recipe(**values)

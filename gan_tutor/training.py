@@ -1,0 +1,228 @@
+"""The training loop: a step for D, a step for G, and a Python generator that alternates them.
+
+`for record in train(...)` is the whole interface. To pause, stop iterating; to log, plot, save or stop early, do it in
+the body of the loop. A record holds device tensors: nothing in a step waits for the device.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from gan_tutor.losses import GanLoss
+from gan_tutor.objectives import discriminator_loss, generator_loss
+from gan_tutor.penalties import Penalty
+
+
+class Record(NamedTuple):
+    """What one turn of the game leaves behind.
+
+    Attributes:
+        step: The turn's number, from 1: the number of G steps so far.
+        loss_d: D's loss with its penalty in its last step of the turn, before that step; a scalar on the device.
+        loss_g: G's loss before its step; a scalar on the device.
+    """
+
+    step: int
+    loss_d: Tensor
+    loss_g: Tensor
+
+
+class NonFinite(FloatingPointError):
+    """A loss became NaN or infinite. `step` and `quantity` say which and when."""
+
+    def __init__(self, step: int, quantity: str, value: float) -> None:
+        self.step, self.quantity = step, quantity
+        super().__init__(
+            f"{quantity} became {value} at step {step}: the run has diverged and cannot recover. "
+            "Go back to a checkpoint before it and lower the learning rate or add a penalty"
+        )
+
+
+def sample_z(n: int, latent_dim: int, generator: torch.Generator) -> Tensor:
+    """Draw latents z ~ N(0, I), shape (n, latent_dim), on the generator's device."""
+    return torch.randn(n, latent_dim, generator=generator, device=generator.device)
+
+
+def d_step(
+    G: nn.Module,
+    D: nn.Module,
+    opt_d: torch.optim.Optimizer,
+    loss: GanLoss,
+    x_real: Tensor,
+    z: Tensor,
+    penalty: Penalty | None = None,
+    weight: float = 1.0,
+) -> Tensor:
+    """Move D one optimiser step against G(z); G does not change. Returns D's loss before the step."""
+    loss_d = discriminator_loss(G, D, loss, x_real, z, penalty, weight)
+    opt_d.zero_grad(set_to_none=True)
+    loss_d.backward()
+    opt_d.step()
+    return loss_d.detach()
+
+
+def g_step(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, loss: GanLoss, x_real: Tensor, z: Tensor) -> Tensor:
+    """Move G one optimiser step through D; D's parameters do not change. Returns G's loss before the step."""
+    with frozen(D):
+        loss_g = generator_loss(G, D, loss, x_real, z)
+        opt_g.zero_grad(set_to_none=True)
+        loss_g.backward()
+    opt_g.step()
+    return loss_g.detach()
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Take no gradients of the module's parameters inside the block; gradients still flow through it."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    for p in parameters:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in parameters:
+            p.requires_grad_(True)
+
+
+def train(
+    G: nn.Module,
+    D: nn.Module,
+    batches: Iterator[Tensor],
+    *,
+    loss: GanLoss,
+    opt_g: torch.optim.Optimizer,
+    opt_d: torch.optim.Optimizer,
+    latent_dim: int,
+    steps: int,
+    generator: torch.Generator,
+    n_critic: int = 1,
+    penalty: Penalty | None = None,
+    penalty_weight: float = 1.0,
+    penalty_every: int = 1,
+    ema: nn.Module | None = None,
+    ema_decay: float = 0.999,
+    schedule: Callable[[int], float] | None = None,
+    start: int = 0,
+    check_every: int | None = None,
+) -> Iterator[Record]:
+    """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
+
+    A turn is `n_critic` steps of D, each on a fresh real batch and fresh latents, then one step of G on fresh latents.
+    Paired losses reuse the turn's last real batch in G's step.
+
+    Args:
+        G: The generator, on the device of `generator`.
+        D: The discriminator.
+        batches: Endless iterator of real batches (N, ...), as from `data.batches`.
+        loss: The adversarial loss.
+        opt_g: Optimiser of G's parameters only.
+        opt_d: Optimiser of D's parameters only.
+        latent_dim: Size of z.
+        steps: Number of the last step.
+        generator: The game's own source of randomness.
+        n_critic: Steps of D in each turn, at least 1.
+        penalty: Penalty on D, or None.
+        penalty_weight: gamma of R1/R2, lambda of WGAN-GP.
+        penalty_every: Take the penalty in every k-th turn with k times the weight ("lazy"); 1 is every turn.
+        ema: A copy of G that becomes the exponential moving average of G, in place; or None.
+        ema_decay: Share of the average that a step keeps, in [0, 1). Early steps keep step / (step + 1) at most.
+        schedule: Factor on both learning rates and on the penalty's weight at a step, or None for constant ones.
+        start: Steps already taken, when a run is continued.
+        check_every: Look for NaN and infinity every so many turns; by default each turn on a CPU and every 50th
+            elsewhere, because reading a loss makes the host wait for the device.
+
+    Yields:
+        One `Record` for each turn.
+
+    Raises:
+        ValueError: The players share parameters or an optimiser holds foreign ones, a count is below 1, or the
+            batches end.
+        NonFinite: A loss became NaN or infinite.
+
+    Source: goodfellow2014gan, algorithm 1.
+    """
+    _check_players(G, D, opt_g, opt_d)
+    for name, count in (("n_critic", n_critic), ("penalty_every", penalty_every), ("check_every", check_every or 1)):
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    batches = iter(batches)
+    unchecked: list[Record] = []
+    check_every = check_every or (1 if generator.device.type == "cpu" else 50)
+    for step in range(start + 1, steps + 1):
+        factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), opt_g, opt_d)
+        due = penalty if step % penalty_every == 0 else None
+        for _ in range(n_critic):
+            x_real = _next(batches, step)
+            z = sample_z(len(x_real), latent_dim, generator)
+            loss_d = d_step(G, D, opt_d, loss, x_real, z, due, factor * penalty_every * penalty_weight)
+        z = sample_z(len(x_real), latent_dim, generator)
+        loss_g = g_step(G, D, opt_g, loss, x_real, z)
+        if ema is not None:
+            update_ema(ema, G, min(ema_decay, step / (step + 1)))
+        unchecked.append(Record(step, loss_d, loss_g))
+        if len(unchecked) == check_every or step == steps:
+            _check_finite(unchecked)
+            unchecked.clear()
+        yield Record(step, loss_d, loss_g)
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, G: nn.Module, decay: float) -> None:
+    """Set every parameter of `ema` to decay * ema + (1 - decay) * G, in place; buffers are copied. Source: yazici2019ema."""
+    get_ema_multi_avg_fn(decay)(list(ema.parameters()), list(G.parameters()), None)
+    for kept, new in zip(ema.buffers(), G.buffers(), strict=True):
+        kept.copy_(new)
+
+
+@torch.no_grad()
+def generate(G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, *, batch: int = 500) -> Tensor:
+    """Return n samples of G in evaluation mode, shape (n, ...), computed `batch` at a time."""
+    if n < 1 or batch < 1:
+        raise ValueError(f"n and batch must be at least 1, got {n} and {batch}")
+    mode = G.training
+    G.eval()
+    try:
+        return torch.cat([G(z) for z in sample_z(n, latent_dim, generator).split(batch)])
+    finally:
+        G.train(mode)
+
+
+def _next(batches: Iterator[Tensor], step: int) -> Tensor:
+    try:
+        return next(batches)
+    except StopIteration:
+        raise ValueError(
+            f"the real batches ended at step {step}: train needs an endless iterator; use data.batches"
+        ) from None
+
+
+def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> float:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+    return factor
+
+
+def _check_players(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, opt_d: torch.optim.Optimizer) -> None:
+    own = {"G": {id(p) for p in G.parameters() if p.requires_grad}, "D": {id(p) for p in D.parameters() if p.requires_grad}}
+    if own["G"] & own["D"]:
+        raise ValueError("G and D must not share parameters: each player moves only its own")
+    for name, optimizer in (("G", opt_g), ("D", opt_d)):
+        held = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
+        if held != own[name]:
+            raise ValueError(
+                f"opt_{name.lower()} must hold exactly the parameters of {name}: {len(held - own[name])} are foreign and "
+                f"{len(own[name] - held)} are missing; build it with {name}.parameters()"
+            )
+
+
+def _check_finite(records: list[Record]) -> None:
+    values = torch.stack([torch.stack((record.loss_d.float(), record.loss_g.float())) for record in records])
+    if values.isfinite().all():
+        return
+    row, column = (~values.isfinite()).nonzero()[0].tolist()
+    raise NonFinite(records[row].step, ("loss_d", "loss_g")[column], values[row, column].item())
