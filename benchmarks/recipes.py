@@ -33,9 +33,13 @@ def measure(recipe: recipes.Recipe, samples: int, marks: list[float], picture: s
             continue
         spent = now
         remaining = [mark for mark in remaining if mark > now]
-        fake = training.generate(game.ema, samples, recipe.latent_dim, torch.Generator().manual_seed(10_000 + recipe.seed))
+        fake = training.generate(
+            game.ema, samples, recipe.latent_dim, torch.Generator().manual_seed(10_000 + recipe.seed)
+        )
         scores = evaluation.score(fake, game.source, torch.Generator().manual_seed(1))
-        rows.append({"step": record.step, "cpu_seconds": round(now, 2)} | {k: round(float(v), 5) for k, v in scores.items()})
+        rows.append(
+            {"step": record.step, "cpu_seconds": round(now, 2)} | {k: round(float(v), 5) for k, v in scores.items()}
+        )
         print(recipe.data, recipe.seed, rows[-1], flush=True)
         began = time.process_time()
     if picture:

@@ -21,7 +21,7 @@ _MODULES = (
     "recipes",
     "training",
 )
-__all__ = ["__version__", *_MODULES]
+__all__ = ["__version__", *_MODULES]  # noqa: PLE0604  (they are strings)
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -81,7 +81,9 @@ def load(path: str | Path) -> Checkpoint:
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a readable checkpoint ({error}): it is truncated, damaged or foreign") from error
+        raise ValueError(
+            f"{path} is not a readable checkpoint ({error}): it is truncated, damaged or foreign"
+        ) from error
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file but not a checkpoint of gan_tutor: train a run to get one")
     if int(header["version"]) > VERSION:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import matplotlib.pyplot as plt
 import torch
@@ -21,10 +21,12 @@ from gan_tutor import data, evaluation, plots, recipes, training
 Device = Literal["auto", "cpu", "cuda"]
 _NAMED = {name: recipes.named(name) for name in recipes.NAMES}
 _ABOUT = {name: recipes.describe(name) for name in recipes.NAMES}
-NamedRecipe = Annotated[
-    tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
-]
-
+if TYPE_CHECKING:
+    NamedRecipe = recipes.Recipe
+else:  # a subcommand for each named recipe, with a flag for each field
+    NamedRecipe = Annotated[
+        tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
+    ]
 RunPath = tyro.conf.Positional[Path]
 
 
@@ -72,7 +74,11 @@ def train(
     recipes.save(game, checkpoint)
     drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed))
     _draw(folder / "samples.png", drawn, game.source)
-    metrics = {"step": game.step, "seconds": round(seconds, 2), "steps_per_second": round((game.step - first) / seconds, 1)}
+    metrics = {
+        "step": game.step,
+        "seconds": round(seconds, 2),
+        "steps_per_second": round((game.step - first) / seconds, 1),
+    }
     _report(folder / "metrics.json", metrics | {"device": _name(where), "torch": torch.__version__}, drawn, game.source)
 
 
@@ -118,9 +124,7 @@ def main() -> None:
     """Run the command line; an expected error is one line, not a traceback."""
     commands: dict[str, Callable[..., Any]] = {"train": train, "sample": sample, "evaluate": evaluate}
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            commands, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,)
-        )
+        tyro.extras.subcommand_cli_from_dict(commands, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         raise SystemExit(f"gan-tutor: {error}") from error
 

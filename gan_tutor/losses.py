@@ -12,6 +12,7 @@ softplus(-real_logits) and -log(1 - D(G(z))) is softplus(fake_logits).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class GanLoss:
 
     name: str
     d_formula: Callable[[Tensor, Tensor], Tensor]
-    g_formula: Callable[[Tensor | None, Tensor], Tensor]
+    g_formula: Callable[[Any, Tensor], Tensor]
     paired: bool = False
     on_features: bool = False
 
@@ -49,7 +50,7 @@ class GanLoss:
         """Return G's loss, a float scalar.
 
         Args:
-            real_logits: D's logits (N,) on real samples, features (N, F) if `on_features`; None is enough unless `paired`.
+            real_logits: D's logits (N,) on real samples, or features (N, F) if `on_features`; None unless `paired`.
             fake_logits: The same on generated samples.
 
         Raises:
@@ -174,7 +175,8 @@ def label_smoothing(loss: GanLoss = nonsaturating, real_target: float = 0.9) -> 
     """
     if loss.d_formula is not minimax.d_formula or loss.on_features:
         raise ValueError(
-            f"label smoothing changes a cross-entropy target, which {loss.name} does not have; use minimax or nonsaturating"
+            f"label smoothing changes a cross-entropy target, which {loss.name} does not have; "
+            "use minimax or nonsaturating"
         )
     if not 0.5 < real_target <= 1:
         raise ValueError(f"real_target must be in (0.5, 1], got {real_target}; 1 is no smoothing, 0.9 is usual")
@@ -191,4 +193,4 @@ LOSSES = {
 }
 
 EQUILIBRIUM_D = {"minimax": 2 * math.log(2), "nonsaturating": 2 * math.log(2), "relativistic": math.log(2)}
-"""D's loss in nats when D cannot tell real from generated. Reaching it is *not* success: a D that knows nothing has it too."""
+"""D's loss in nats when D cannot tell real from generated. Not a sign of success: a D that knows nothing has it too."""

@@ -42,7 +42,9 @@ def discriminator_loss(
 
 
 def generator_loss(G: Callable[[Tensor], Tensor], D: Critic, loss: GanLoss, x_real: Tensor, z: Tensor) -> Tensor:
-    """Return loss.g(D(x_real), D(G(z))), a float scalar. D's answers to real samples are constants, asked for only if used.
+    """Return loss.g(D(x_real), D(G(z))), a float scalar.
+
+    D's answers to real samples are constants, and are asked for only if the loss is paired.
 
     Args:
         G: Maps latents (M, latent_dim) to samples (M, ...).
@@ -54,12 +56,17 @@ def generator_loss(G: Callable[[Tensor], Tensor], D: Critic, loss: GanLoss, x_re
     Raises:
         ValueError: The loss compares features and D has none.
     """
-    if loss.on_features and not hasattr(D, "features"):
-        raise ValueError(f"{loss.name} compares features: D must have a method features(x) -> (N, F)")
-    judge = D.features if loss.on_features else D
+    judge = _features(D, loss.name) if loss.on_features else D
     fake = judge(G(z))
     if not loss.paired:
         return loss.g(None, fake)
     with torch.no_grad():
         real = judge(x_real)
     return loss.g(real, fake)
+
+
+def _features(D: Critic, name: str) -> Callable[[Tensor], Tensor]:
+    if not hasattr(D, "features"):
+        raise ValueError(f"{name} compares features: D must have a method features(x) -> (N, F)")
+    features: Callable[[Tensor], Tensor] = D.features
+    return features

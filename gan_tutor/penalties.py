@@ -65,7 +65,8 @@ def wgan_gp(
     """
     if x_real.shape != x_fake.shape:
         raise ValueError(
-            f"wgan_gp mixes real and generated samples one to one: shapes must agree, got {tuple(x_real.shape)} and {tuple(x_fake.shape)}"
+            "wgan_gp mixes real and generated samples one to one: shapes must agree, "
+            f"got {tuple(x_real.shape)} and {tuple(x_fake.shape)}"
         )
     n = len(x_real)
     if u is None:

@@ -1,4 +1,4 @@
-"""The book's pictures. Every function draws on a given Axes and returns it; `style` sets colours for light or dark pages.
+"""The book's pictures. Every function draws on a given Axes and returns it; `style` sets the colours of the page.
 
 Real is blue circles, generated is orange crosses, D's field diverges around logit 0 from orange (generated) to blue
 (real); the markers and a contour at 0 carry the same message without colour.
@@ -19,7 +19,7 @@ FAKE = "#e8710a"
 NEUTRAL = "#7a7a7a"
 FIELD = LinearSegmentedColormap.from_list("fake_to_real", ["#e8710a", "#f6c79b", "#f7f7f7", "#a9cbe6", "#1f6fb4"])
 
-_COMMON = {
+_COMMON: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 100,
     "figure.figsize": (6.0, 3.6),
@@ -59,9 +59,11 @@ def style(theme: str = "light") -> None:
 def samples(ax: Axes, real: Tensor | None = None, fake: Tensor | None = None, *, size: float = 8.0) -> Axes:
     """Draw points (N, 2) in the plane, equal scales on both axes."""
     if real is not None:
-        ax.scatter(*_numpy(real).T, s=size, color=REAL, alpha=0.5, linewidths=0, marker="o", label="real")
+        x, y = _numpy(real).T
+        ax.scatter(x, y, size, color=REAL, alpha=0.5, linewidths=0, marker="o", label="real")
     if fake is not None:
-        ax.scatter(*_numpy(fake).T, s=size, color=FAKE, alpha=0.7, linewidths=0.8, marker="x", label="generated")
+        x, y = _numpy(fake).T
+        ax.scatter(x, y, size, color=FAKE, alpha=0.7, linewidths=0.8, marker="x", label="generated")
     ax.set_aspect("equal")
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     return ax
@@ -170,7 +172,7 @@ def coverage(ax: Axes, counts: Tensor, expected: Tensor | None = None) -> Axes:
 
 
 def spread(ax: Axes, names: Sequence[str], values: Sequence[Sequence[float]], *, ceiling: float | None = None) -> Axes:
-    """Draw one row for each name: every seed a dot, their median a bar; the dashed line is what a perfect sampler gets."""
+    """Draw a row for each name: every seed a dot, their median a bar; the dashed line is what a perfect sampler gets."""
     for row, runs in enumerate(values):
         ax.plot(list(runs), [row] * len(runs), "o", color=FAKE, markersize=5, alpha=0.75)
         ax.plot([float(np.median(runs))] * 2, [row - 0.3, row + 0.3], "-", color=NEUTRAL, linewidth=2)

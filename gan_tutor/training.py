@@ -65,7 +65,9 @@ def d_step(
     return loss_d.detach()
 
 
-def g_step(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, loss: GanLoss, x_real: Tensor, z: Tensor) -> Tensor:
+def g_step(
+    G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, loss: GanLoss, x_real: Tensor, z: Tensor
+) -> Tensor:
     """Move G one optimiser step through D; D's parameters do not change. Returns G's loss before the step."""
     with frozen(D):
         loss_g = generator_loss(G, D, loss, x_real, z)
@@ -172,7 +174,10 @@ def train(
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, G: nn.Module, decay: float) -> None:
-    """Set every parameter of `ema` to decay * ema + (1 - decay) * G, in place; buffers are copied. Source: yazici2019ema."""
+    """Set every parameter of `ema` to decay * ema + (1 - decay) * G, in place; buffers are copied.
+
+    Source: yazici2019ema.
+    """
     get_ema_multi_avg_fn(decay)(list(ema.parameters()), list(G.parameters()), None)
     for kept, new in zip(ema.buffers(), G.buffers(), strict=True):
         kept.copy_(new)
@@ -208,15 +213,18 @@ def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> 
 
 
 def _check_players(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, opt_d: torch.optim.Optimizer) -> None:
-    own = {"G": {id(p) for p in G.parameters() if p.requires_grad}, "D": {id(p) for p in D.parameters() if p.requires_grad}}
+    own = {
+        "G": {id(p) for p in G.parameters() if p.requires_grad},
+        "D": {id(p) for p in D.parameters() if p.requires_grad},
+    }
     if own["G"] & own["D"]:
         raise ValueError("G and D must not share parameters: each player moves only its own")
     for name, optimizer in (("G", opt_g), ("D", opt_d)):
         held = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
         if held != own[name]:
             raise ValueError(
-                f"opt_{name.lower()} must hold exactly the parameters of {name}: {len(held - own[name])} are foreign and "
-                f"{len(own[name] - held)} are missing; build it with {name}.parameters()"
+                f"opt_{name.lower()} must hold exactly the parameters of {name}: {len(held - own[name])} are "
+                f"foreign and {len(own[name] - held)} are missing; build it with {name}.parameters()"
             )
 
 

@@ -48,7 +48,9 @@ class Source(Protocol):
     shape: tuple[int, ...]
     range: tuple[float, float] | None
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor: ...
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n samples (n, *shape)."""
+        ...
 
 
 def batches(source: Source, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -38,11 +38,13 @@ class Mixture:
             )
         if (self.weights <= 0).any() or abs(self.weights.sum().item() - 1) > 1e-5 or (self.sigmas < 0).any():
             raise ValueError(
-                f"weights must be positive with sum 1 and sigmas at least 0, got {self.weights.tolist()} and {self.sigmas.tolist()}"
+                "weights must be positive with sum 1 and sigmas at least 0, got "
+                f"{self.weights.tolist()} and {self.sigmas.tolist()}"
             )
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape (d,) of one point."""
         return (self.means.shape[1],)
 
     def to(self, device: str | torch.device) -> "Mixture":
@@ -120,7 +122,9 @@ def mixture_1d(
     means: Sequence[float] = (-2.0, 2.0), sigmas: Sequence[float] = (0.5, 0.5), weights: Sequence[float] | None = None
 ) -> Mixture:
     """A one-dimensional mixture; equal weights unless given."""
-    shares = torch.full((len(means),), 1 / len(means)) if weights is None else torch.tensor(weights, dtype=torch.float32)
+    shares = (
+        torch.full((len(means),), 1 / len(means)) if weights is None else torch.tensor(weights, dtype=torch.float32)
+    )
     return Mixture(
         "mixture_1d",
         torch.tensor(means, dtype=torch.float32)[:, None],

@@ -1,7 +1,7 @@
 """Image sets as one uint8 tensor each: two embedded in the package, torchvision's on request.
 
-`digits()` and `fashion()` need no network. `torchvision_set(...)` reads MNIST, FashionMNIST, KMNIST, CIFAR10 and CelebA
-through torchvision's own loaders; nothing is downloaded unless `download=True`.
+`digits()` and `fashion()` need no network. `torchvision_set(...)` reads MNIST, FashionMNIST, KMNIST, CIFAR10
+and CelebA through torchvision's own loaders; nothing is downloaded unless `download=True`.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ FASHION = (
     "Bag",
     "Ankle boot",
 )
-# For each of torchvision's sets: the folder its files lie in under `root`, and the embedded set to use instead.
+# For each of torchvision's sets: the folder under `root` that holds it, and the embedded set to use instead.
 _TORCHVISION = {
     "MNIST": ("MNIST/raw", "digits"),
     "FashionMNIST": ("FashionMNIST/raw", "fashion"),
@@ -73,15 +73,16 @@ class ImageSet:
             )
         if self.labels.dtype != torch.int64 or self.labels.shape != self.pixels.shape[:1]:
             raise ValueError(
-                f"labels must be int64 of shape ({len(self.pixels)},), one per image, got {self.labels.dtype} "
-                f"{tuple(self.labels.shape)}"
+                f"labels must be int64 of shape ({len(self.pixels)},), one per image, "
+                f"got {self.labels.dtype} {tuple(self.labels.shape)}"
             )
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def __repr__(self) -> str:
-        return f"ImageSet({self.name!r}, {len(self)} of {self.shape}, {len(self.classes)} classes, {self.device})"
+        held = f"{len(self)} of {self.shape}, {len(self.classes)} classes, {self.device}"
+        return f"ImageSet({self.name!r}, {held})"
 
     @property
     def device(self) -> torch.device:
@@ -100,7 +101,7 @@ class ImageSet:
 
     @property
     def images(self) -> Tensor:
-        """The whole set as float32 in [-1, 1], `pixels / 127.5 - 1`; computed anew, four times the size of `pixels`."""
+        """The whole set as float32 in [-1, 1], `pixels / 127.5 - 1`; a new tensor on every use."""
         return scaled(self.pixels)
 
     def sample(
@@ -110,7 +111,7 @@ class ImageSet:
 
         Args:
             n: number of images, at least 1.
-            generator: source of randomness, best on the set's device (indices drawn elsewhere are copied over).
+            generator: source of randomness, best on the set's device (indices drawn elsewhere are copied).
             device: where the batch goes; the set's own device by default.
 
         Returns:
@@ -130,7 +131,7 @@ class ImageSet:
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
     def split(self) -> tuple["ImageSet", "ImageSet"]:
-        """Split in stored order: the first four fifths to train on, the last fifth (rounded up) to test with."""
+        """Split in stored order: the first four fifths to train on, the last fifth to test with."""
         cut = len(self) * 4 // 5
         if cut == 0:
             raise ValueError(f"a set must hold at least 2 images to be split, {self.name!r} holds {len(self)}")
@@ -155,13 +156,13 @@ def digits(split: Split = "train") -> ImageSet:
         FileNotFoundError: if the package's file is missing.
         ValueError: if the file is damaged or `split` is unknown.
 
-    Source: lecun1998gradient
+    Source: lecun1998mnist.
     """
     return _embedded("digits", DIGITS, split)
 
 
 def fashion(split: Split = "train") -> ImageSet:
-    """Load the embedded clothes: 5000 images of 28x28 from Fashion-MNIST's training set, 500 a class, shuffled.
+    """Load the embedded clothes: 5000 Fashion-MNIST images of 28x28, 500 a class, shuffled.
 
     Args:
         split: `"train"` (the first 4000), `"test"` (the last 1000) or `"all"`; each is class balanced.
@@ -170,7 +171,7 @@ def fashion(split: Split = "train") -> ImageSet:
         FileNotFoundError: if the package's file is missing.
         ValueError: if the file is damaged or `split` is unknown.
 
-    Source: xiao2017fashion
+    Source: xiao2017fashion.
     """
     return _embedded("fashion", FASHION, split)
 
@@ -204,9 +205,9 @@ def torchvision_set(
 ) -> ImageSet:
     """Read one of torchvision's image sets into one tensor.
 
-    torchvision checks the md5 of what it downloads (and of CIFAR10's and CelebA's files on every load). CelebA's faces
-    are cropped to their central square and resized to 64x64, which takes minutes and 2 GB for the training set; they
-    have no class, so every label is 0.
+    torchvision checks the md5 of what it downloads (and of CIFAR10's and CelebA's files on every load).
+    CelebA's faces are cropped to their central square and resized to 64x64, which takes minutes and 2 GB for
+    the training set; they have no class, so every label is 0.
 
     Args:
         name: `"MNIST"`, `"FashionMNIST"`, `"KMNIST"`, `"CIFAR10"` or `"CelebA"`.
@@ -220,7 +221,7 @@ def torchvision_set(
         ConnectionError: if the download fails.
         ValueError: if a name, split or size is not one of those above, or the files are damaged.
 
-    Source: lecun1998gradient, xiao2017fashion, clanuwat2018deep, krizhevsky2009learning, liu2015deep
+    Source: lecun1998mnist, xiao2017fashion.
     """
     if name not in _TORCHVISION:
         raise ValueError(f"name must be one of {', '.join(TORCHVISION_NAMES)}, got {name!r}")
@@ -237,7 +238,9 @@ def torchvision_set(
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
     if size is not None:
         pixels = torch.cat([_square(chunk, size) for chunk in pixels.split(1000)])
-    return ImageSet(name, pixels.contiguous(), torch.as_tensor(loaded.targets, dtype=torch.int64), tuple(loaded.classes))
+    return ImageSet(
+        name, pixels.contiguous(), torch.as_tensor(loaded.targets, dtype=torch.int64), tuple(loaded.classes)
+    )
 
 
 def _open_torchvision(name: str, root: Path, download: bool, split: str) -> Any:
@@ -254,13 +257,14 @@ def _open_torchvision(name: str, root: Path, download: bool, split: str) -> Any:
     except (OSError, RuntimeError, ValueError, AssertionError, EOFError, ImportError) as error:
         if download:
             raise ConnectionError(
-                f"{name} could not be downloaded into {root / folder} ({error}); check the network and try again, "
-                f"put the files there by hand, {instead}"
+                f"{name} could not be downloaded into {root / folder} ({error}); check the network and "
+                f"try again, put the files there by hand, {instead}"
             ) from error
         if isinstance(error, RuntimeError) and "download=True" in str(error):
             raise FileNotFoundError(
-                f"{name} must lie in {root / folder} and was not found complete there; give the root that holds it, "
-                f"download it once with torchvision_set({name!r}, {str(root)!r}, download=True), {instead}"
+                f"{name} must lie in {root / folder} and was not found complete there; give the root "
+                f"that holds it, download it once with torchvision_set({name!r}, {str(root)!r}, "
+                f"download=True), {instead}"
             ) from error
         raise ValueError(
             f"the files of {name} in {root / folder} are damaged ({error}); delete them and download again, {instead}"

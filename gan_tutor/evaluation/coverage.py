@@ -48,7 +48,9 @@ def coverage(samples: Tensor, mixture: Mixture, *, min_count: int = 1) -> Covera
     Source: srivastava2017veegan, lin2018pacgan. Differs: the reverse KL counts high-quality samples only.
     """
     if samples.ndim != 2 or len(samples) == 0 or samples.shape[1] != mixture.means.shape[1]:
-        raise ValueError(f"samples must have shape (N, {mixture.means.shape[1]}) with N >= 1, got {tuple(samples.shape)}")
+        raise ValueError(
+            f"samples must have shape (N, {mixture.means.shape[1]}) with N >= 1, got {tuple(samples.shape)}"
+        )
     if (mixture.sigmas == 0).any():
         raise ValueError(f"{mixture.name} has a sigma of 0: no sample can be within 3 sigma of it")
     distance, nearest = torch.cdist(samples, mixture.means).min(dim=1)

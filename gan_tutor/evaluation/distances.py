@@ -1,7 +1,8 @@
 """Distances between two sets of feature vectors: Fréchet, kernel, precision and recall.
 
-They take feature tensors `(N, F)`, not images, and compute in float64 on the CPU. Called on Inception features the first
-two are known as FID and KID; on other features a number only compares with numbers from the same network.
+They take feature tensors `(N, F)`, not images, and compute in float64 on the CPU. Called on Inception
+features the first two are known as FID and KID; on other features a number only compares with numbers from
+the same network.
 """
 
 from typing import NamedTuple
@@ -37,7 +38,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         ValueError: if shapes do not fit, a set has fewer than 2 rows, or a value is not finite.
 
-    Source: heusel2017gans
+    Source: heusel2017ttur.
 
     Example:
         >>> x = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 2.0]])
@@ -47,7 +48,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     a, b = _checked(a, b, at_least=2)
     mean_a, root_a = _mean_and_root(a)
     mean_b, root_b = _mean_and_root(b)
-    # S = R^T R, so tr (S_a S_b)^(1/2) is the sum of the singular values of R_a R_b^T: no root of a noisy eigenvalue.
+    # S = R^T R, so tr (S_a S_b)^(1/2) sums the singular values of R_a R_b^T: no root of a noisy eigenvalue.
     overlap = torch.linalg.svdvals(root_a @ root_b.T).sum()
     distance = (mean_a - mean_b).square().sum() + root_a.square().sum() + root_b.square().sum() - 2 * overlap
     return max(float(distance), 0.0)
@@ -65,8 +66,8 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
 
     mean of k(a_i, a_j) over i != j + mean of k(b_i, b_j) over i != j - 2 mean of k(a_i, b_j).
 
-    Unbiased at any N: about 0, and below 0 half of the time, when both sets come from one distribution. It uses all
-    pairs; Bińkowski et al. average it over subsets of 1000, which has the same expectation.
+    Unbiased at any N: about 0, and below 0 half of the time, when both sets come from one distribution. It
+    uses all pairs; Bińkowski et al. average it over subsets of 1000, which has the same expectation.
 
     Args:
         a: features `(N, F)`, N >= 2.
@@ -78,7 +79,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         ValueError: if shapes do not fit, a set has fewer than 2 rows, or a value is not finite.
 
-    Source: binkowski2018demystifying
+    Source: binkowski2018mmd.
     """
     a, b = _checked(a, b, at_least=2)
     n, m = len(a), len(b)
@@ -99,9 +100,9 @@ def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     """Improved precision and recall: is a sample within the other set's k-nearest-neighbour balls?
 
-    Precision is the share of fakes that lie in the ball of at least one real sample, whose radius is the distance to
-    that sample's k-th nearest other real; recall is the same with the sets exchanged. Both grow with the size of the
-    set whose balls are used: compare at equal sizes.
+    Precision is the share of fakes that lie in the ball of at least one real sample, whose radius is the
+    distance to that sample's k-th nearest other real; recall is the same with the sets exchanged. Both grow
+    with the size of the set whose balls are used: compare at equal sizes.
 
     Args:
         real: features `(N, F)`, N > k.
@@ -114,7 +115,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     Raises:
         ValueError: if shapes do not fit, a set has too few rows, `k` < 1, or a value is not finite.
 
-    Source: kynkaanniemi2019improved
+    Source: kynkaanniemi2019precision.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
@@ -138,8 +139,8 @@ def _pairwise(a: Tensor, b: Tensor) -> Tensor:
 def _checked(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
         raise ValueError(
-            f"both sets must be features of shape (N, F) with the same F, got {tuple(a.shape)} and {tuple(b.shape)}; "
-            "call network.features(images) first"
+            f"both sets must be features of shape (N, F) with the same F, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}; call network.features(images) first"
         )
     if min(len(a), len(b)) < at_least:
         raise ValueError(f"each set must have at least {at_least} rows, got {len(a)} and {len(b)}; draw more samples")

@@ -1,12 +1,12 @@
 """A small classifier whose 64 features measure images of 28x28, in place of Inception.
 
-Inception was trained on photographs of 299x299 and has no business with digits. These two networks were trained on the
-embedded training images by `scripts/train_feature_network.py`. `weights/digits.json` and `weights/fashion.json` state
-their accuracy and the real-vs-real floor of the Fréchet distance.
+Inception was trained on photographs of 299x299 and has no business with digits. These two networks were
+trained on the embedded training images by `scripts/train_feature_network.py`. `weights/digits.json` and
+`weights/fashion.json` state their accuracy and the real-vs-real floor of the Fréchet distance.
 
-Accuracy on the 1000 embedded test images: digits .989, fashion .906 (.885 on the 10,000 images of Fashion-MNIST's own
-test set). Fréchet distance of those 1000 to the 4000 training images, the floor of a perfect generator: digits .34,
-fashion .65 squared feature units; uniform noise is at 6,765 and 177.
+Accuracy on the 1000 embedded test images: digits .989, fashion .906 (.885 on the 10,000 images of
+Fashion-MNIST's own test set). Fréchet distance of those 1000 to the 4000 training images, the floor of a
+perfect generator: digits .34, fashion .65 squared feature units; uniform noise is at 6,765 and 177.
 """
 
 import json
@@ -29,10 +29,9 @@ _CHUNK = 500
 class FeatureNetwork(nn.Module):
     """A convolutional classifier of 28x28 images: three strided stages, 64 features, one linear layer.
 
-    The features are rectified (so at least 0). `feature_network` returns trained weights, whose features are scaled so
-    that the variances of the 64 features over the training images sum to 128.
+    The features are rectified (so at least 0). `feature_network` returns trained weights, whose features are
+    scaled so that the variances of the 64 features over the training images sum to 128.
 
-    Source: lecun1998gradient
     """
 
     def __init__(self) -> None:
@@ -137,12 +136,13 @@ def load(path: Path) -> FeatureNetwork:
         stored = load_file(path)
         network.load_state_dict(stored)
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} must hold a FeatureNetwork, got: {error}; install gan_tutor again") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} must hold a FeatureNetwork, got: {reason}; install gan_tutor again") from error
     return network.eval().requires_grad_(False)
 
 
 def feature_facts(name: Literal["digits", "fashion"]) -> dict[str, Any]:
-    """Return what was measured of a shipped network: its accuracy, and the Fréchet distance of held-out real images.
+    """Return what was measured of a shipped network: accuracy, and the Fréchet distance of held-out images.
 
     Raises:
         ValueError: if `name` is unknown.

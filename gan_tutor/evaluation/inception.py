@@ -1,7 +1,8 @@
 """FID and KID: the same two distances, on the 2048 features of Inception-v3.
 
-These need the extra `pip install "gan-tutor[inception]"`. The first call downloads Inception's weights (about 90 MB, from
-torch-fidelity's releases, into torch's hub folder): that happens only because you called a function of this module.
+These need the extra `pip install "gan-tutor[inception]"`. The first call downloads Inception's weights (about
+90 MB, from torch-fidelity's releases, into torch's hub folder): that happens only because you called a
+function of this module.
 """
 
 import torch
@@ -29,8 +30,8 @@ def inception_network() -> nn.Module:
         ) from error
     except OSError as error:
         raise ConnectionError(
-            f"Inception's weights could not be downloaded ({error}); check the network and call again, or use "
-            "evaluation.feature_network, which ships with this package"
+            f"Inception's weights could not be downloaded ({error}); check the network and "
+            "call again, or use evaluation.feature_network, which ships with this package"
         ) from error
     return network.eval().requires_grad_(False)
 
@@ -44,7 +45,8 @@ def inception_features(
     Downloads the weights on the first call (see the module).
 
     Args:
-        images: float `(N, 1, H, W)` or `(N, 3, H, W)` in [-1, 1]; grey images are repeated over the three channels.
+        images: float `(N, 1, H, W)` or `(N, 3, H, W)` in [-1, 1]; grey images are repeated over the three
+            channels.
         network: what `inception_network()` returned, to load it once for several calls.
         batch: images that pass at a time.
         device: where the network runs.
@@ -79,7 +81,9 @@ def as_bytes(images: Tensor) -> Tensor:
 def inception_fid(
     real_images: Tensor, fake_images: Tensor, *, batch: int = 50, device: str | torch.device = "cpu"
 ) -> float:
-    """Fréchet Inception distance (FID) between two sets of images; downloads Inception's weights on the first call.
+    """Fréchet Inception distance (FID) between two sets of images.
+
+    Downloads Inception's weights on the first call (see the module).
 
     Published FIDs use 50,000 samples; with fewer, FID is biased upwards.
 
@@ -96,7 +100,7 @@ def inception_fid(
         ImportError: if the extra is not installed.
         ValueError: if the images do not fit (see `inception_features`).
 
-    Source: heusel2017gans
+    Source: heusel2017ttur.
     """
     return frechet_distance(*_both(real_images, fake_images, batch, device))
 
@@ -104,14 +108,16 @@ def inception_fid(
 def inception_kid(
     real_images: Tensor, fake_images: Tensor, *, batch: int = 50, device: str | torch.device = "cpu"
 ) -> float:
-    """Kernel Inception distance (KID) between two sets of images; downloads Inception's weights on the first call.
+    """Kernel Inception distance (KID) between two sets of images.
+
+    Downloads Inception's weights on the first call (see the module).
 
     Arguments and errors as for `inception_fid`.
 
     Returns:
         Unbiased squared maximum mean discrepancy, over all pairs; can be negative.
 
-    Source: binkowski2018demystifying
+    Source: binkowski2018mmd.
     """
     return kernel_distance(*_both(real_images, fake_images, batch, device))
 

@@ -46,7 +46,9 @@ def score(samples: Tensor, source: Any, generator: torch.Generator | None = None
 def _modes(samples: Tensor, source: Any) -> dict[str, float]:
     got, best = coverage(samples, source), perfect_sampler(source, len(samples))
     pairs = {"": got, "perfect_": best}
-    return {f"{who}{name}": getattr(c, name) for who, c in pairs.items() for name in ("modes", "high_quality", "reverse_kl")}
+    return {
+        f"{who}{name}": getattr(c, name) for who, c in pairs.items() for name in ("modes", "high_quality", "reverse_kl")
+    }
 
 
 def _transport(samples: Tensor, source: Any, generator: torch.Generator | None) -> dict[str, float]:

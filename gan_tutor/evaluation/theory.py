@@ -15,7 +15,10 @@ LogDensity = Callable[[Tensor], Tensor]
 
 
 def optimal_logit(log_p: LogDensity, log_q: LogDensity, x: Tensor) -> Tensor:
-    """Return log p(x) - log q(x), shape (N,): the logit of the discriminator that no other beats. Source: goodfellow2014gan."""
+    """Return log p(x) - log q(x), shape (N,): the logit of the discriminator that no other beats.
+
+    Source: goodfellow2014gan.
+    """
     return log_p(x) - log_q(x)
 
 
@@ -24,7 +27,9 @@ def optimal_discriminator(log_p: LogDensity, log_q: LogDensity, x: Tensor) -> Te
     return optimal_logit(log_p, log_q, x).sigmoid()
 
 
-def game_value(log_p: LogDensity, log_q: LogDensity, logit: Callable[[Tensor], Tensor], points: Tensor, cell: float) -> float:
+def game_value(
+    log_p: LogDensity, log_q: LogDensity, logit: Callable[[Tensor], Tensor], points: Tensor, cell: float
+) -> float:
     """Return V(G, D) = E_p log D(x) + E_q log(1 - D(x)) in nats, by quadrature.
 
     Args:
@@ -58,7 +63,7 @@ def jsd(log_p: LogDensity, log_q: LogDensity, points: Tensor, cell: float) -> fl
 
 
 def wasserstein_1d(a: Tensor, b: Tensor) -> float:
-    """Return the Wasserstein-1 distance of two samples of N numbers each: E |a_(i) - b_(i)| over sorted values, in data units.
+    """Return the Wasserstein-1 distance of two samples of N numbers: E |a_(i) - b_(i)| of sorted values, in data units.
 
     Raises:
         ValueError: The samples are not of equal shape (N,).

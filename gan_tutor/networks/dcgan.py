@@ -5,6 +5,7 @@ layer, and D's first and last layers carry no norm, as in the paper.
 """
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -13,7 +14,7 @@ _FIRST_PIXELS = {28: 7, 32: 4, 64: 4}
 
 
 class DCGANGenerator(nn.Module):
-    """z (N, latent_dim) -> images (N, channels, size, size) in [-1, 1], doubling the pixels with 4x4 transposed convolutions.
+    """z (N, latent_dim) -> images (N, channels, size, size) in [-1, 1], through 4x4 transposed convolutions of stride 2.
 
     Args:
         latent_dim: Size of z.
@@ -61,7 +62,7 @@ class DCGANDiscriminator(nn.Module):
         wrap = spectral_norm if norm == "spectral" else lambda layer: layer
         widths = [channels] + [width * 2**k for k in range(halvings)]
         self.hidden = nn.Sequential()
-        for k, (narrow, wide) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for k, (narrow, wide) in enumerate(pairwise(widths)):
             batch_norm = norm == "batch" and k > 0
             self.hidden.append(wrap(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not batch_norm)))
             if batch_norm:
@@ -87,7 +88,7 @@ def _geometry(size: int) -> tuple[int, int]:
 
 
 def _initialise(network: nn.Module) -> None:
-    """Convolutions from N(0, 0.02^2), BatchNorm scales from N(1, 0.02^2), as the paper's code does; the rest keeps torch's default.
+    """Draw convolutions from N(0, 0.02^2) and BatchNorm scales from N(1, 0.02^2); the rest keeps torch's default.
 
     A spectrally normalised layer is left alone: its scale is divided out.
     """

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -83,5 +84,5 @@ class MLPDiscriminator(nn.Module):
 
 def _hidden_layers(size: int, width: int, depth: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
     sizes = [size] + [width] * depth
-    layers = [(nn.Linear(i, o), activation()) for i, o in zip(sizes[:-1], sizes[1:], strict=True)]
+    layers = [(nn.Linear(i, o), activation()) for i, o in pairwise(sizes)]
     return nn.Sequential(*[module for pair in layers for module in pair])

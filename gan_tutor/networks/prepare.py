@@ -1,5 +1,8 @@
 """Make a network fast on its device, without a line of the loop knowing."""
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +15,10 @@ class Autocast(nn.Module):
         self.network = network
         self.device_type = device_type
 
+    @property
+    def _features(self) -> Callable[[Tensor], Tensor]:
+        return cast(Callable[[Tensor], Tensor], self.network.features)
+
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(self.device_type, torch.bfloat16):
             return self.network(x).float()
@@ -19,7 +26,7 @@ class Autocast(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Return the network's features (N, F) in float32."""
         with torch.autocast(self.device_type, torch.bfloat16):
-            return self.network.features(x).float()
+            return self._features(x).float()
 
 
 def prepare(
@@ -47,15 +54,17 @@ def prepare(
     """
     device = torch.device(device)
     if bf16 and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise ValueError(f"bf16 needs a GPU with bfloat16, {torch.cuda.get_device_name(device)} has none; set bf16=False")
+        raise ValueError(
+            f"bf16 needs a GPU with bfloat16, {torch.cuda.get_device_name(device)} has none; set bf16=False"
+        )
     network.to(device)
     if channels_last:
         network.to(memory_format=torch.channels_last)
     ready: nn.Module = Autocast(network, device.type) if bf16 else network
-    return torch.compile(ready) if compile else ready
+    return cast(nn.Module, torch.compile(ready)) if compile else ready
 
 
-def check_range(G: nn.Module, source: object) -> None:
+def check_range(G: nn.Module, source: Any) -> None:
     """Refuse a generator whose output range differs from the range of the data it shall imitate.
 
     Args:

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class SpaceToDepthDiscriminator(nn.Module):
-    """Images (N, channels, size, size) -> logits (N,): 4x4 pixel blocks become channels, two 3x3 convolutions, one linear layer.
+    """Images (N, channels, size, size) -> logits (N,): 4x4 blocks become channels, two convolutions, one linear layer.
 
     No norm, so it takes penalties. Convolutions start from N(0, 0.02^2), as in DCGAN.
 

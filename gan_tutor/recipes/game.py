@@ -58,7 +58,7 @@ class Game:
 
 
 def build(recipe: Recipe, device: str | torch.device = "cpu") -> Game:
-    """Make the data, networks, optimisers and random generator of a recipe. torch's global generator is left as it was."""
+    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is left as it was."""
     device = torch.device(device)
     data_source = source(recipe).to(device)
     with torch.random.fork_rng(devices=[]):
@@ -166,9 +166,7 @@ def source(recipe: Recipe) -> Any:
 
 def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
     if recipe.generator == "dcgan":
-        return networks.DCGANGenerator(
-            recipe.latent_dim, channels=shape[0], size=shape[-1], width=recipe.width_g
-        )
+        return networks.DCGANGenerator(recipe.latent_dim, channels=shape[0], size=shape[-1], width=recipe.width_g)
     return networks.MLPGenerator(
         recipe.latent_dim,
         shape,
@@ -181,9 +179,7 @@ def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
 
 def _discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
     if recipe.discriminator == "dcgan":
-        return networks.DCGANDiscriminator(
-            channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d
-        )
+        return networks.DCGANDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d)
     if recipe.discriminator == "space_to_depth":
         return networks.SpaceToDepthDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d)
     return networks.MLPDiscriminator(

@@ -17,6 +17,7 @@ LossName = Literal[
 PenaltyName = Literal["none", "r1", "r2", "r1_r2", "wgan_gp"]
 Activation = Literal["relu", "leaky_relu", "tanh"]
 
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run, as plain values.
