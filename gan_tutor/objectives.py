@@ -36,7 +36,7 @@ def discriminator_loss(
         weight: gamma of R1/R2, lambda of WGAN-GP.
     """
     with torch.no_grad():
-        x_fake = G(z)
+        x_fake = G(z).detach()  # G may hand out samples it made before, with their graph
     adversarial = loss.d(D(x_real), D(x_fake))
     return adversarial if penalty is None else adversarial + weight * penalty(D, x_real, x_fake)
 

@@ -172,7 +172,7 @@ def coverage(ax: Axes, counts: Tensor, expected: Tensor | None = None) -> Axes:
 
 
 def spread(ax: Axes, names: Sequence[str], values: Sequence[Sequence[float]], *, ceiling: float | None = None) -> Axes:
-    """Draw a row for each name: every seed a dot, their median a bar; the dashed line is what a perfect sampler gets."""
+    """Draw a row for each name: every seed a dot, their median a bar; the dashed line is a perfect sampler."""
     for row, runs in enumerate(values):
         ax.plot(list(runs), [row] * len(runs), "o", color=FAKE, markersize=5, alpha=0.75)
         ax.plot([float(np.median(runs))] * 2, [row - 0.3, row + 0.3], "-", color=NEUTRAL, linewidth=2)

@@ -6,6 +6,7 @@ the body of the loop. A record holds device tensors: nothing in a step waits for
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -48,7 +49,7 @@ def sample_z(n: int, latent_dim: int, generator: torch.Generator) -> Tensor:
 
 
 def d_step(
-    G: nn.Module,
+    G: Callable[[Tensor], Tensor],
     D: nn.Module,
     opt_d: torch.optim.Optimizer,
     loss: GanLoss,
@@ -66,7 +67,12 @@ def d_step(
 
 
 def g_step(
-    G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, loss: GanLoss, x_real: Tensor, z: Tensor
+    G: Callable[[Tensor], Tensor],
+    D: nn.Module,
+    opt_g: torch.optim.Optimizer,
+    loss: GanLoss,
+    x_real: Tensor,
+    z: Tensor,
 ) -> Tensor:
     """Move G one optimiser step through D; D's parameters do not change. Returns G's loss before the step."""
     with frozen(D):
@@ -113,8 +119,8 @@ def train(
 ) -> Iterator[Record]:
     """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
 
-    A turn is `n_critic` steps of D, each on a fresh real batch and fresh latents, then one step of G on fresh latents.
-    Paired losses reuse the turn's last real batch in G's step.
+    A turn is `n_critic` steps of D, each on a fresh real batch and fresh latents, then one step of G on the batch and
+    the latents of D's last step: D has moved meanwhile, G has not, so one pass of G serves both.
 
     Args:
         G: The generator, on the device of `generator`.
@@ -145,7 +151,7 @@ def train(
             batches end.
         NonFinite: A loss became NaN or infinite.
 
-    Source: goodfellow2014gan, algorithm 1.
+    Source: goodfellow2014gan, algorithm 1. Differs: there G's step draws fresh latents, which costs a second pass of G.
     """
     _check_players(G, D, opt_g, opt_d)
     for name, count in (("n_critic", n_critic), ("penalty_every", penalty_every), ("check_every", check_every or 1)):
@@ -157,12 +163,16 @@ def train(
     for step in range(start + 1, steps + 1):
         factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), opt_g, opt_d)
         due = penalty if step % penalty_every == 0 else None
-        for _ in range(n_critic):
+        weight = factor * penalty_every * penalty_weight
+        for _ in range(n_critic - 1):
             x_real = _next(batches, step)
-            z = sample_z(len(x_real), latent_dim, generator)
-            loss_d = d_step(G, D, opt_d, loss, x_real, z, due, factor * penalty_every * penalty_weight)
+            d_step(G, D, opt_d, loss, x_real, sample_z(len(x_real), latent_dim, generator), due, weight)
+        x_real = _next(batches, step)
         z = sample_z(len(x_real), latent_dim, generator)
-        loss_g = g_step(G, D, opt_g, loss, x_real, z)
+        x_fake = G(z)
+        made = partial(_return, x_fake)  # one pass of G serves both players
+        loss_d = d_step(made, D, opt_d, loss, x_real, z, due, weight)
+        loss_g = g_step(made, D, opt_g, loss, x_real, z)
         if ema is not None:
             update_ema(ema, G, min(ema_decay, step / (step + 1)))
         unchecked.append(Record(step, loss_d, loss_g))
@@ -194,6 +204,10 @@ def generate(G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, 
         return torch.cat([G(z) for z in sample_z(n, latent_dim, generator).split(batch)])
     finally:
         G.train(mode)
+
+
+def _return(x_fake: Tensor, z: Tensor) -> Tensor:
+    return x_fake
 
 
 def _next(batches: Iterator[Tensor], step: int) -> Tensor:

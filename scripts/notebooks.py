@@ -4,8 +4,8 @@
     python scripts/notebooks.py check [NOTEBOOK ...]         name the notebooks that `run` would execute
     python scripts/notebooks.py links [NOTEBOOK ...]         rewrite Colab links from _config.yml
 
-A notebook is stale when its code cells or the library differ from those of its last execution: their hashes
-are kept in the notebook's metadata. Executing twice gives the same bytes.
+A notebook is stale when its code cells or the library differ from those of its last execution, by the hashes
+in its metadata. Executing twice gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def hashes(nb: Any) -> dict[str, str]:
 
 def is_stale(nb: Any) -> bool:
     """Whether the notebook has to be executed again."""
-    return nb.metadata.get("gan_tutor") != hashes(nb)
+    return dict(nb.metadata.get("gan_tutor", {})) != hashes(nb)
 
 
 def normalise(nb: Any) -> None:
@@ -78,9 +78,8 @@ def joined_streams(outputs: list[Any]) -> list[Any]:
     """One output per stream between two displays: how often a kernel flushes depends on the moment."""
     joined: list[Any] = []
     for output in outputs:
-        last = joined[-1] if joined else {}
-        if output.output_type == "stream" and output.get("name") == last.get("name"):
-            last.text += output.text
+        if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
         else:
             joined.append(output)
     return joined
@@ -107,23 +106,23 @@ def link(nb: Any, path: Path) -> None:
     """Point the Colab link and the install cell at the repository that `_config.yml` names."""
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
     url, branch = repository["url"].rstrip("/"), repository["branch"]
-    page = f"{url.removeprefix('https://github.com/')}/blob/{branch}/book/{path.name}"
-    badge = f"[Open in Colab](https://colab.research.google.com/github/{page})"
+    page = f"github/{url.removeprefix('https://github.com/')}/blob/{branch}/book/{path.name}"
+    badge = f"[Open in Colab](https://colab.research.google.com/{page})"
     title = nb.cells[0]
     if BADGE.search(title.source):
         title.source = BADGE.sub(badge, title.source, count=1)
     else:
         heading, _, rest = title.source.partition("\n")
         title.source = f"{heading}\n\n{badge}\n\n{rest.lstrip()}".rstrip()
-    if not any(cell.get("id") == INSTALL_ID for cell in nb.cells):
-        cell = nbformat.v4.new_code_cell(id=INSTALL_ID)
-        nb.cells.insert(1, cell)
-    install = next(cell for cell in nb.cells if cell.get("id") == INSTALL_ID)
+    if not any(cell.id == INSTALL_ID for cell in nb.cells):
+        nb.cells.insert(1, nbformat.v4.new_code_cell(id=INSTALL_ID))
+    install = next(cell for cell in nb.cells if cell.id == INSTALL_ID)
     install.source = INSTALL.format(url=url, branch=branch)
     install.metadata = nbformat.from_dict({"tags": ["remove-cell"]})
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("action", choices=["run", "check", "links"])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: every notebook in book/")
@@ -138,12 +137,11 @@ def main(arguments: list[str] | None = None) -> int:
         elif is_stale(nb) or (options.action == "run" and options.all):
             stale.append(path.name)
             if options.action == "run":
-                print(f"{path.name}: running ...", end=" ", flush=True)
                 started = time.monotonic()
                 execute(nb, path.parent)
                 normalise(nb)
                 nbformat.write(nb, path)
-                print(f"{time.monotonic() - started:.0f} s")
+                print(f"{path.name}: {time.monotonic() - started:.0f} s", flush=True)
     if options.action == "check" and stale:
         print("stale, run `make notebooks`:", ", ".join(stale))
         return 1

@@ -3,9 +3,9 @@
 Run: python scripts/train_feature_network.py digits
      python scripts/train_feature_network.py fashion --full-test /usr/share/datasets/fashion-mnist
 
-Writes `gan_tutor/evaluation/weights/NAME.safetensors` (float16) and `NAME.json` (accuracy, floor, protocol). Trained on
-the 4000 embedded training images, so a reader can repeat it without a download. On one machine and thread count the same
-seed gives the same weights.
+Writes `gan_tutor/evaluation/weights/NAME.safetensors` (float16) and `NAME.json` (accuracy, floor, protocol).
+Trained on the 4000 embedded training images, so a reader can repeat it without a download. On one machine and
+thread count the same seed gives the same weights.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gan_tutor.data import images
 from gan_tutor.evaluation import features
@@ -32,12 +32,12 @@ LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
 DROPOUT = 0.3
 LABEL_SMOOTHING = 0.05
-# The scale of features is free. This one puts the floors of the Fréchet distance near .4 (digits) and .6 (fashion).
+# The scale of features is free: this one puts the floors of the Fréchet distance near .4 and .6.
 TOTAL_VARIANCE = 128.0
 
 
 def augmented(batch: Tensor, generator: torch.Generator, *, mirror: bool) -> Tensor:
-    """Turn by up to 8 degrees, scale and shear by up to 8 %, shift by up to 2 pixels; clothes also left to right."""
+    """Turn by up to 8 degrees, scale and shear by up to 8 %, shift by up to 2 pixels, maybe mirror."""
     n = len(batch)
     turn, scale, shear = (0.14, 0.08, 0.08)
     jitter = torch.rand(n, 6, generator=generator) * 2 - 1
@@ -46,9 +46,9 @@ def augmented(batch: Tensor, generator: torch.Generator, *, mirror: bool) -> Ten
     shift = (jitter[:, 3:5] * 2 / 14).unsqueeze(2)  # 14 pixels are one unit of grid_sample's frame
     cos, sin = angle.cos() * grow, angle.sin() * grow
     turned = torch.stack([torch.stack([cos * flip, -sin + lean], 1), torch.stack([sin * flip, cos], 1)], 1)
-    grid = F.affine_grid(torch.cat([turned, shift], 2), list(batch.shape), align_corners=False)
+    grid = functional.affine_grid(torch.cat([turned, shift], 2), list(batch.shape), align_corners=False)
     # Outside the picture is black, which is -1: sample the shifted image and shift back.
-    return F.grid_sample(batch + 1, grid, padding_mode="zeros", align_corners=False) - 1
+    return functional.grid_sample(batch + 1, grid, padding_mode="zeros", align_corners=False) - 1
 
 
 def train(name: str, seed: int) -> FeatureNetwork:
@@ -64,8 +64,8 @@ def train(name: str, seed: int) -> FeatureNetwork:
     for _ in range(EPOCHS[name]):
         for index in torch.randperm(len(x), generator=generator).split(BATCH):
             batch = augmented(x[index], generator, mirror=name == "fashion")
-            hidden = F.dropout(network.features(batch.clamp(-1, 1)), DROPOUT)
-            loss = F.cross_entropy(network.head(hidden), y[index], label_smoothing=LABEL_SMOOTHING)
+            hidden = functional.dropout(network.features(batch.clamp(-1, 1)), DROPOUT)
+            loss = functional.cross_entropy(network.head(hidden), y[index], label_smoothing=LABEL_SMOOTHING)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -79,7 +79,7 @@ def load_set(name: str, split: images.Split) -> images.ImageSet:
 
 
 def normalise(network: FeatureNetwork, x: Tensor) -> None:
-    """Scale the features so that their variances over `x` sum to `TOTAL_VARIANCE`; the last layer undoes it."""
+    """Scale the features to variances over `x` that sum to `TOTAL_VARIANCE`; the last layer undoes it."""
     scale = (TOTAL_VARIANCE / network.features(x).var(0).sum()).sqrt()
     network.embed.weight.mul_(scale)
     network.embed.bias.mul_(scale)
@@ -109,10 +109,10 @@ def describe(name: str, network: FeatureNetwork, seed: int, full: Path | None) -
         "test_accuracy": accuracy(network, test_set.images, test_set.labels),
         "train_accuracy": accuracy(network, train_set.images, train_set.labels),
         "frechet_floor": round(frechet_distance(held_out, real), 4),
-        "frechet_floor_protocol": "1000 embedded test images against the 4000 training images, squared feature units",
+        "frechet_floor_protocol": "1000 embedded test images against the 4000 training images",
         "frechet_within_train": round(frechet_distance(real[:1000], real[1000:]), 4),
         "frechet_uniform_noise": round(frechet_distance(network.features(noise), real), 1),
-        "feature_scale": f"variances of the 64 features over the training images sum to {TOTAL_VARIANCE:.0f}",
+        "frechet_unit": f"squared feature units; the 64 variances over the training images sum to {TOTAL_VARIANCE:.0f}",
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "seed": seed,
         "epochs": EPOCHS[name],
@@ -136,9 +136,7 @@ def main() -> None:
     start = time.process_time()
     network = train(chosen.name, chosen.seed)
     normalise(network, load_set(chosen.name, "train").images)
-    stored = {
-        key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()
-    }
+    stored = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
     path = chosen.out / f"{chosen.name}.safetensors"
     save_file(stored, path)
     facts = describe(chosen.name, features.load(path), chosen.seed, chosen.full_test)

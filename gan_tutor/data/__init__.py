@@ -45,8 +45,15 @@ __all__ = [
 class Source(Protocol):
     """What every density and image set offers."""
 
-    shape: tuple[int, ...]
-    range: tuple[float, float] | None
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        ...
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Bounds of a sample's values, or None."""
+        ...
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n samples (n, *shape)."""

@@ -14,7 +14,7 @@ _FIRST_PIXELS = {28: 7, 32: 4, 64: 4}
 
 
 class DCGANGenerator(nn.Module):
-    """z (N, latent_dim) -> images (N, channels, size, size) in [-1, 1], through 4x4 transposed convolutions of stride 2.
+    """z (N, latent_dim) -> images (N, channels, size, size) in [-1, 1], by 4x4 transposed convolutions of stride 2.
 
     Args:
         latent_dim: Size of z.

@@ -1,4 +1,4 @@
-"""Distances against closed forms, independent implementations (scipy, torchmetrics, scikit-learn) and known cases."""
+"""Distances against closed forms, scipy, torchmetrics, scikit-learn and known cases."""
 
 import sys
 
@@ -11,7 +11,12 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from gan_tutor.evaluation import inception
-from gan_tutor.evaluation.distances import PrecisionRecall, frechet_distance, kernel_distance, precision_recall
+from gan_tutor.evaluation.distances import (
+    PrecisionRecall,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+)
 
 
 def normal(n, features, seed, scale=1.0):
@@ -22,7 +27,7 @@ def exact_gaussian(n, mean, covariance, seed=0):
     """Sample whose mean and covariance (divisor N - 1) are exactly those asked for."""
     x = normal(n, len(mean), seed)
     x = x - x.mean(0)
-    whitened = x @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
+    whitened = x @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T).view(len(mean), -1))).T
     return whitened @ torch.linalg.cholesky(covariance).T + mean
 
 
@@ -120,6 +125,7 @@ def test_kernel_equals_scikit_learn_s():
     assert kernel_distance(a, b) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save all extracted features")
 def test_kernel_equals_torchmetrics():
     kid = pytest.importorskip("torchmetrics.image.kid").KernelInceptionDistance
     a, b = normal(100, 8, 0), normal(100, 8, 1) + 0.3
@@ -165,7 +171,7 @@ def test_fakes_that_repeat_a_few_reals_are_precise_without_recall():
     real = torch.arange(100, dtype=torch.float64)[:, None] * 1.0
     fake = real[:10]
     found = precision_recall(real, fake, k=3)
-    # A fake in the row has its third neighbour at 2 (inside) or 3 (at the ends): reals 0..12 are reached from 9.
+    # The third neighbour of a fake is at 2, or at 3 for the last one, at 9: it reaches real 12.
     assert found.precision == 1.0
     assert found.recall == pytest.approx(0.13)
 
@@ -245,7 +251,8 @@ class Pooled(nn.Module):
     """Mean of each channel of byte images."""
 
     def forward(self, images):
-        assert images.dtype == torch.uint8 and images.shape[1] == 3
+        assert images.dtype == torch.uint8
+        assert images.shape[1] == 3
         return images.double().mean((2, 3))
 
 
@@ -292,7 +299,7 @@ def test_unreachable_weights_name_the_alternative(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(fid, "FrechetInceptionDistance", offline)
-    with pytest.raises(ConnectionError, match="no route to host.*evaluation.feature_network"):
+    with pytest.raises(ConnectionError, match=r"no route to host.*evaluation.feature_network"):
         inception.inception_network()
 
 

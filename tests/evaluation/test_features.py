@@ -1,4 +1,4 @@
-"""The shipped feature networks: stated accuracy and floors recomputed, inputs checked, damaged files refused."""
+"""The shipped feature networks: what they state is recomputed, wrong inputs and damaged files are refused."""
 
 import importlib.util
 import json
@@ -27,7 +27,12 @@ def facts(name):
 def shipped(request):
     """Name, network, and the features of its training and test images."""
     name, network = request.param, feature_network(request.param)
-    return name, network, network.features(LOAD[name]("train").images), network.features(LOAD[name]("test").images)
+    return (
+        name,
+        network,
+        network.features(LOAD[name]("train").images),
+        network.features(LOAD[name]("test").images),
+    )
 
 
 def test_stated_accuracy_is_the_recomputed_one(shipped):
@@ -67,7 +72,7 @@ def test_noise_is_far_above_the_floor(shipped):
 
 
 def test_distances_see_what_a_generator_gets_wrong(shipped):
-    """A missing class, faded and shifted images and the other data set are all above the floor, in every measure."""
+    """A missing class, faded images and the other data set are all above the floor, in every measure."""
     name, network, train, test = shipped
     held_out = LOAD[name]("test")
     other = LOAD["fashion" if name == "digits" else "digits"]("test")
@@ -80,10 +85,10 @@ def test_distances_see_what_a_generator_gets_wrong(shipped):
         "the other set": network.features(other.images),
     }
     for what, fake in worse.items():
-        assert distances.frechet_distance(fake, train) > 2 * floor, what
+        assert distances.frechet_distance(fake, train) > 5 * floor, what
         assert distances.kernel_distance(fake, train) > kernel_floor, what
     assert distances.precision_recall(test, worse["one class only"]).recall < 0.5
-    assert distances.precision_recall(test, worse["the other set"]).precision < 0.1
+    assert distances.precision_recall(test, worse["the other set"]).precision < 0.2
 
 
 def test_features_are_scaled_as_stated(shipped):
@@ -95,7 +100,8 @@ def test_features_are_scaled_as_stated(shipped):
 def test_shapes_and_frozen_eval_mode(shipped):
     _, network, train, _ = shipped
     batch = torch.zeros(3, 1, 28, 28)
-    assert train.shape == (4000, 64) and network(batch).shape == (3, 10)
+    assert train.shape == (4000, 64)
+    assert network(batch).shape == (3, 10)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert torch.equal(network(batch), network.head(network.features(batch)))
@@ -126,7 +132,10 @@ def test_bfloat16_images_are_taken():
         (torch.zeros(2, 1, 32, 32), r"got \(2, 1, 32, 32\)"),
         (torch.zeros(2, 28, 28), r"got \(2, 28, 28\)"),
         (torch.zeros(0, 1, 28, 28), "N >= 1"),
-        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "floating point .* got torch.uint8; use pixels / 127.5 - 1"),
+        (
+            torch.zeros(2, 1, 28, 28, dtype=torch.uint8),
+            "floating point .* got torch.uint8; use pixels / 127.5 - 1",
+        ),
         (torch.full((2, 1, 28, 28), 255.0), r"lie in \[-1, 1\], got \[255, 255\]"),
         (torch.full((2, 1, 28, 28), -1.5), r"got \[-1.5, -1.5\]"),
         (torch.full((2, 1, 28, 28), torch.nan), r"got \[nan, nan\]"),
@@ -163,7 +172,7 @@ def test_damaged_weights_say_so(tmp_path, damage):
         save_file({"weight": torch.zeros(3)}, path)
     else:
         save_file(tensors | {"head.bias": torch.zeros(11)}, path)
-    with pytest.raises(ValueError, match="must hold a FeatureNetwork, got: .*; install gan_tutor again"):
+    with pytest.raises(ValueError, match=r"must hold a FeatureNetwork, got: .*; install gan_tutor again"):
         features.load(path)
 
 
