@@ -9,7 +9,7 @@ round, so a machine that slows down slows all of them. All train the same networ
 tight            what a careful programmer writes for one GAN: fused Adam, logits, one pass of G, D frozen in G's step
 gan_tutor        `training.train`, as the recipes use it: records, the check for NaN, no moving average
 pytorch-examples the style of pytorch/examples' DCGAN: two backward passes for D, `.item()` for the log, plain Adam
-torchgan         torchgan 0.1's Trainer.train_iter with its own losses, if torchgan can be imported (pip install torchgan)
+tight            what a careful programmer writes for one GAN: fused Adam, logits, one pass of G, D frozen for G
 
 Results: results/loop_<device>.json
 """
