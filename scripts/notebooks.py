@@ -90,7 +90,7 @@ def execute(nb: Any, folder: Path) -> None:
     from nbclient import NotebookClient
 
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    client = NotebookClient(
+    NotebookClient(
         nb,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
@@ -98,8 +98,7 @@ def execute(nb: Any, folder: Path) -> None:
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute()
+    ).execute()
 
 
 def link(nb: Any, path: Path) -> None:
@@ -118,7 +117,7 @@ def link(nb: Any, path: Path) -> None:
         nb.cells.insert(1, nbformat.v4.new_code_cell(id=INSTALL_ID))
     install = next(cell for cell in nb.cells if cell.id == INSTALL_ID)
     install.source = INSTALL.format(url=url, branch=branch)
-    install.metadata = nbformat.from_dict({"tags": ["remove-cell"]})
+    install.metadata["tags"] = ["remove-cell"]  # seen in Colab, not on the site
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -142,10 +141,10 @@ def main(arguments: list[str] | None = None) -> int:
                 normalise(nb)
                 nbformat.write(nb, path)
                 print(f"{path.name}: {time.monotonic() - started:.0f} s", flush=True)
-    if options.action == "check" and stale:
-        print("stale, run `make notebooks`:", ", ".join(stale))
-        return 1
-    return 0
+    if options.action == "run" or not stale:
+        return 0
+    print("stale, run `make notebooks`:", ", ".join(stale))
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 # docutils writes roles that WAI-ARIA deprecated: entries of a list must be list items.
@@ -35,6 +36,13 @@ def without_repeats(assets: list[Any]) -> list[Any]:
     return list(first.values())
 
 
+def without_thebe(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Remove the configuration that sphinx-thebe appends to every page."""
+    for node in list(doctree.findall(nodes.raw)):
+        if "x-thebe-config" in node.astext() or "kernelName =" in node.astext():
+            node.parent.remove(node)
+
+
 def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Repair one page's context before it is written."""
     for kind in ("script_files", "css_files"):
@@ -46,6 +54,7 @@ def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the repairs after the theme's own handlers."""
+    """Connect the repairs after the handlers of the theme and of sphinx-thebe."""
+    app.connect("doctree-resolved", without_thebe, priority=900)
     app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,8 +16,8 @@ _CLASSICAL_IMAGES = Recipe(
 _SMALL_D = Recipe(width_d=32, steps=4000)
 
 _NAMED: dict[str, tuple[str, Recipe]] = {
-    "ring": ("eight Gaussians on a ring, learned in seconds", Recipe(steps=3000)),
-    "ring_slow_d": ("the same ring, D ten times slower: collapse and rotation", Recipe(lr_d=1e-4, steps=3000)),
+    "ring": ("eight Gaussians on a ring, learned in seconds", Recipe(steps=2500)),
+    "ring_slow_d": ("the same ring, D ten times slower: collapse and rotation", Recipe(lr_d=1e-4, steps=2500)),
     "ring_small_d": ("the same ring, a D too small to see eight modes", _SMALL_D),
     "ring_small_d_cured": (
         "the small D with relativistic pairing, R1 and R2",

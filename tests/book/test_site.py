@@ -43,20 +43,22 @@ def test_every_document_is_built(site: Path) -> None:
     assert [document for document in documents if not (site / f"{document}.html").exists()] == []
 
 
+def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
+    """Whether a link from one page reaches a file of the site and, if it names one, an anchor in it."""
+    url = urlsplit(link)
+    if url.scheme or url.netloc:
+        return True
+    target = (path.parent / unquote(url.path)).resolve() if url.path else path
+    target = target / "index.html" if target.is_dir() else target
+    if url.fragment and target in pages:
+        return unquote(url.fragment) in pages[target].ids
+    return target.exists()
+
+
 def test_links_and_anchors_exist(pages: dict[Path, Page]) -> None:
-    broken = []
-    for path, page in pages.items():
-        for _, link in page.links:
-            url = urlsplit(link)
-            if url.scheme or url.netloc:
-                continue
-            target = (path.parent / unquote(url.path)).resolve() if url.path else path
-            target = target / "index.html" if target.is_dir() else target
-            if not target.exists():
-                broken.append((path.name, link))
-            elif url.fragment and target in pages and unquote(url.fragment) not in pages[target].ids:
-                broken.append((path.name, link))
-    assert broken == []
+    links = [(link, path) for path, page in pages.items() for _, link in page.links]
+    assert len(links) > 100
+    assert [(path.name, link) for link, path in links if not leads_somewhere(link, path, pages)] == []
 
 
 def test_only_links_lead_to_other_hosts(pages: dict[Path, Page]) -> None:
@@ -71,15 +73,13 @@ def test_only_links_lead_to_other_hosts(pages: dict[Path, Page]) -> None:
 
 def test_style_sheets_load_from_the_site(site: Path) -> None:
     remote = re.compile(r"""(?:url\(|@import)\s*["']?(?:https?:)?//""")
-    assert [
-        path.name for path in site.rglob("*.css") if remote.search(path.read_text(encoding="utf-8"))
-    ] == []
+    sheets = {path.name: path.read_text(encoding="utf-8") for path in site.rglob("*.css")}
+    assert [name for name, text in sheets.items() if remote.search(text)] == []
 
 
 def test_no_live_code_service(site: Path) -> None:
-    assert [
-        path.name for path in site.glob("book/*.html") if "thebe" in path.read_text(encoding="utf-8").lower()
-    ] == []
+    texts = {path.name: path.read_text(encoding="utf-8").lower() for path in site.glob("book/*.html")}
+    assert [name for name, text in texts.items() if "thebe" in text] == []
 
 
 def test_images_have_words(pages: dict[Path, Page]) -> None:
@@ -102,7 +102,6 @@ def test_repository_links_follow_the_configuration(pages: dict[Path, Page]) -> N
 
 
 def test_no_machine_path(site: Path) -> None:
-    texts = {path: path.read_text(encoding="utf-8") for path in site.glob("book/*.html")}
-    assert [
-        path.name for path, text in texts.items() if str(ROOT) in text or str(Path.home()) + "/" in text
-    ] == []
+    places = (str(ROOT), f"{Path.home()}/")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in site.glob("book/*.html")}
+    assert [name for name, text in texts.items() if any(place in text for place in places)] == []
