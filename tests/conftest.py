@@ -1,4 +1,4 @@
-"""The built site, shared by the tests of `book/` and `browser/`."""
+"""Shared by all tests: one thread, a fixed global seed, and the built site for `book/` and `browser/`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,26 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+# Results repeat bit for bit only with a fixed thread count, and tiny networks are slower with several.
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 SOURCES = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "book"]
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Give every test the same initial weights, whatever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A generator of the test's own, seeded."""
+    return torch.Generator().manual_seed(1)
 
 
 def is_stale() -> bool:
@@ -33,7 +49,7 @@ def site() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one build, however many test processes
         if is_stale():
             tool = Path(sys.executable).parent / "jupyter-book"
-            command = [tool, "build", "-W", "-n", "--keep-going", "--all", ROOT]
+            command = [str(tool), "build", "-W", "-n", "--keep-going", "--all", str(ROOT)]
             build = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
             assert build.returncode == 0, f"the site does not build:\n{build.stdout}\n{build.stderr}"
     return SITE

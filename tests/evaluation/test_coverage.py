@@ -1,0 +1,142 @@
+"""Mode coverage against counts by hand, simulation, and what a perfect sampler can reach."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from gan_tutor import data
+from gan_tutor.evaluation import coverage, perfect_sampler
+
+MIXTURES = {
+    "line": lambda: data.mixture_1d((-5.0, 0.0, 5.0), (0.2, 0.1, 0.3), (0.5, 0.3, 0.2)),
+    "ring": data.ring,
+    "grid": data.grid,
+}
+SEEDS = range(8)
+
+
+def around(centre, n, distance):
+    """n points at one distance from a centre, in all directions."""
+    angle = torch.arange(n) * (2 * math.pi / n)
+    return centre + distance * torch.stack([angle.cos(), angle.sin()], 1)
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_perfect_sampler_hits_its_ceiling(name):
+    """Over seeds: the mean quality and reverse KL are those promised, within their own standard errors."""
+    mixture, n = MIXTURES[name](), 4000
+    best = perfect_sampler(mixture, n)
+    got = [coverage(mixture.sample(n, torch.Generator().manual_seed(s)), mixture) for s in SEEDS]
+    error = math.sqrt(best.high_quality * (1 - best.high_quality) / (n * len(SEEDS)))
+    assert np.mean([c.high_quality for c in got]) == pytest.approx(best.high_quality, abs=4 * error)
+    modes = len(mixture.means)
+    # 2 N KL follows chi-square with K - 1 degrees of freedom: its spread is sqrt(2 (K - 1)).
+    error = math.sqrt(2 * (modes - 1)) / (2 * n) / math.sqrt(len(SEEDS))
+    assert np.mean([c.reverse_kl for c in got]) == pytest.approx(best.reverse_kl, abs=4 * error)
+    assert all(c.reverse_kl > 0 for c in got)
+    assert {c.modes for c in got} == {best.modes} == {modes}
+    for c in got:
+        chi = ((c.counts - best.counts).square() / best.counts).sum().item()
+        assert chi < stats.chi2.ppf(0.9999, modes)
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_the_floor_of_the_reverse_kl_is_that_of_a_simulation(name):
+    """Shares of N draws from the weights, without the library: E KL = (K - 1) / 2N."""
+    mixture, n = MIXTURES[name](), 500
+    best = perfect_sampler(mixture, n)
+    w = mixture.weights.double().numpy() / mixture.weights.double().sum().item()
+    counts = np.random.default_rng(0).multinomial(round(n * best.high_quality), w, size=4000)
+    shares = counts / counts.sum(1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kl = np.where(shares > 0, shares * np.log(shares / w), 0).sum(1)
+    assert kl.mean() == pytest.approx(best.reverse_kl, rel=0.06)
+
+
+@pytest.mark.parametrize(("d", "expected"), [(1, 0.9973), (2, 0.98889), (3, 0.97071)])
+def test_the_quality_ceiling_is_the_chi_square_probability_of_three_sigma(d, expected):
+    mixture = data.gaussian([0.0] * d, 0.3)
+    assert perfect_sampler(mixture, 100).high_quality == pytest.approx(expected, abs=1e-5)
+    assert perfect_sampler(mixture, 100).high_quality == pytest.approx(stats.chi2.cdf(9, d), abs=1e-6)
+
+
+def test_few_samples_cannot_hit_all_modes_of_a_grid():
+    grid, n = data.grid(), 20
+    hits = [coverage(grid.sample(n, torch.Generator().manual_seed(s)), grid).modes for s in range(60)]
+    assert np.mean(hits) == pytest.approx(perfect_sampler(grid, n).modes, abs=1.0)
+    assert 10 < perfect_sampler(grid, n).modes < 20
+
+
+def test_counts_by_hand():
+    ring = data.ring(modes=4, radius=1.0, sigma=0.1)
+    points = torch.cat([around(ring.means[0], 5, 0.05), around(ring.means[1], 3, 0.29), around(ring.means[2], 2, 0.31)])
+    got = coverage(points, ring)
+    assert got.counts.tolist() == [5, 3, 0, 0]
+    assert got.modes == 2
+    assert got.high_quality == pytest.approx(8 / 10)
+    expected = 5 / 8 * math.log(5 / 8 * 4) + 3 / 8 * math.log(3 / 8 * 4)
+    assert got.reverse_kl == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("least", "modes"), [(1, 3), (2, 2), (3, 1), (6, 0)])
+def test_min_count_asks_for_more_than_one_sample(least, modes):
+    ring = data.ring(modes=4)
+    points = ring.means[[0, 0, 0, 0, 0, 1, 1, 2]]
+    assert coverage(points, ring, min_count=least).modes == modes
+
+
+def test_a_collapsed_generator_is_sharp_and_uneven():
+    ring = data.ring()
+    got = coverage(around(ring.means[3], 500, 0.02), ring)
+    assert (got.modes, got.high_quality) == (1, 1.0)
+    assert got.reverse_kl == pytest.approx(math.log(8), rel=1e-6)
+
+
+def test_a_blurred_generator_covers_every_mode_without_quality():
+    ring = data.ring()
+    blurred = data.ring(sigma=0.5).sample(4000, torch.Generator().manual_seed(0))
+    got = coverage(blurred, ring)
+    assert got.modes == 8
+    assert 0.01 < got.high_quality < 0.2
+
+
+def test_no_high_quality_sample_means_no_modes_and_an_infinite_kl():
+    got = coverage(torch.full((50, 2), 100.0), data.ring())
+    assert (got.modes, got.high_quality, got.reverse_kl) == (0, 0.0, math.inf)
+    assert got.counts.tolist() == [0] * 8
+
+
+def test_samples_that_are_not_numbers_are_of_no_quality():
+    samples = torch.cat([torch.full((3, 2), math.nan), data.ring().means[:1]])
+    got = coverage(samples, data.ring())
+    assert got.high_quality == pytest.approx(0.25)
+    assert got.modes == 1
+
+
+def test_each_mode_uses_its_own_sigma():
+    mixture = data.mixture_1d((-5.0, 5.0), (0.1, 1.0))
+    got = coverage(torch.tensor([[-4.6], [-4.8], [7.5], [9.0]]), mixture)
+    assert got.counts.tolist() == [1, 1]
+
+
+def test_repeating_or_permuting_samples_changes_nothing():
+    ring = data.ring()
+    x = ring.sample(300, torch.Generator().manual_seed(0))
+    once, twice = coverage(x, ring), coverage(torch.cat([x, x.flip(0)]), ring)
+    assert once.high_quality == twice.high_quality
+    assert once.modes == twice.modes
+    assert twice.reverse_kl == pytest.approx(once.reverse_kl, rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (5, 3), (5,), (5, 2, 1)])
+def test_samples_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"samples must have shape \(N, 2\) with N >= 1, got"):
+        coverage(torch.zeros(shape), data.ring())
+
+
+def test_a_point_has_no_modes_to_cover():
+    with pytest.raises(ValueError, match="point has a sigma of 0"):
+        coverage(torch.zeros(5, 1), data.point())

@@ -1,0 +1,64 @@
+"""score: each kind of source gets its own measures, beside what exact samples would get."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from gan_tutor import data, evaluation
+from gan_tutor.evaluation import score
+
+
+def test_a_mixture_of_modes_gets_coverage_and_its_ceiling(generator):
+    ring = data.ring()
+    samples = ring.sample(1000, generator)
+    got = score(samples, ring)
+    assert set(got) == {
+        "modes", "high_quality", "reverse_kl", "perfect_modes", "perfect_high_quality", "perfect_reverse_kl",
+    }  # fmt: skip
+    measured, best = evaluation.coverage(samples, ring), evaluation.perfect_sampler(ring, 1000)
+    for name in ("modes", "high_quality", "reverse_kl"):
+        assert got[name] == getattr(measured, name)
+        assert got[f"perfect_{name}"] == getattr(best, name)
+
+
+@pytest.mark.parametrize("make", [data.gaussian, data.two_moons, data.swiss_roll, data.point])
+def test_other_densities_get_a_wasserstein_distance_and_that_of_two_real_draws(make, generator):
+    source = make()
+    exact = score(source.sample(300, generator), source, generator)
+    assert set(exact) == {"wasserstein", "perfect_wasserstein"}
+    wrong = score(source.sample(300, generator) + 2, source, generator)
+    offset = 2 if len(source.shape) == 1 and source.shape[0] == 1 else 2 * math.sqrt(2)
+    assert wrong["wasserstein"] == pytest.approx(offset, abs=0.3)
+    assert exact["wasserstein"] == pytest.approx(exact["perfect_wasserstein"], abs=0.2)
+    assert (exact["wasserstein"] > 0) == (source.name != "point")
+
+
+def test_the_real_draws_come_from_the_given_generator():
+    samples = torch.zeros(50, 2)
+    first, again, other = (
+        score(samples, data.two_moons(), torch.Generator().manual_seed(s))["wasserstein"] for s in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_images_get_feature_distances(generator):
+    digits = data.digits("test")
+    x = digits.sample(200, generator)
+    got = score(x, digits)
+    assert set(got) == {"frechet_distance", "floor_frechet_distance", "kernel_distance", "precision", "recall"}
+    noise = score(2 * torch.rand(x.shape, generator=generator) - 1, digits)
+    assert 0 < got["frechet_distance"] < 0.1 * noise["frechet_distance"]
+    assert got["kernel_distance"] < noise["kernel_distance"]
+    assert got["precision"] > 0.9 > 0.1 > noise["precision"] >= 0
+    assert 0 < got["floor_frechet_distance"] < 1
+
+
+def test_a_source_without_a_measure_says_what_to_use():
+    faces = SimpleNamespace(name="CelebA")
+    with pytest.raises(
+        evaluation.NoMeasure, match=r"no feature network ships for CelebA: use evaluation\.inception_fid"
+    ):
+        score(torch.zeros(4, 3, 64, 64), faces)
+    assert issubclass(evaluation.NoMeasure, ValueError)

@@ -1,0 +1,165 @@
+"""Closed forms: divergences of Gaussians, the game's value, transport against POT and scipy."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from gan_tutor import data
+from gan_tutor.evaluation import (
+    game_value,
+    jsd,
+    kl,
+    optimal_discriminator,
+    optimal_logit,
+    wasserstein,
+    wasserstein_1d,
+)
+
+POINTS = torch.linspace(-15, 20, 7001, dtype=torch.float64)[:, None]
+CELL = 35 / 7000
+
+
+def log_normal(mu, sigma):
+    normal = torch.distributions.Normal(torch.tensor(mu, dtype=torch.float64), torch.tensor(sigma, dtype=torch.float64))
+    return lambda x: normal.log_prob(x.double()).sum(-1)
+
+
+def grid(half, points):
+    axis = torch.linspace(-half, half, points, dtype=torch.float64)
+    return torch.cartesian_prod(axis, axis), (axis[1] - axis[0]).item() ** 2
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(0.0, 1.0), (2.0, 1.0), (-1.0, 0.5), (1.0, 2.0)])
+def test_kl_of_gaussians_is_the_closed_form(mu, sigma):
+    p, q = log_normal([0.0], [1.0]), log_normal([mu], [sigma])
+    forward = math.log(sigma) + (1 + mu**2) / (2 * sigma**2) - 0.5
+    backward = -math.log(sigma) + (sigma**2 + mu**2) / 2 - 0.5
+    assert kl(p, q, POINTS, CELL) == pytest.approx(forward, abs=1e-6)
+    assert kl(q, p, POINTS, CELL) == pytest.approx(backward, abs=1e-6)
+
+
+def test_kl_in_the_plane_is_the_closed_form():
+    points, cell = grid(8, 300)
+    p, q = log_normal([0.0, 0.0], [1.0, 1.0]), log_normal([1.0, -2.0], [1.0, 1.0])
+    assert kl(p, q, points, cell) == pytest.approx(2.5, abs=1e-5)
+
+
+def test_jsd_is_a_symmetric_divergence_between_zero_and_log_two():
+    p = log_normal([0.0], [1.0])
+    assert jsd(p, p, POINTS, CELL) == pytest.approx(0, abs=1e-9)
+    values = [jsd(p, log_normal([mu], [1.0]), POINTS, CELL) for mu in (0.5, 1.0, 2.0, 4.0, 10.0)]
+    assert all(0 < a < b <= math.log(2) + 1e-9 for a, b in itertools.pairwise(values))
+    assert values[-1] == pytest.approx(math.log(2), abs=1e-5)
+    q = log_normal([1.0], [2.0])
+    assert jsd(p, q, POINTS, CELL) == pytest.approx(jsd(q, p, POINTS, CELL), rel=1e-9)
+
+
+def test_jsd_of_gaussians_equals_scipy_s_integral():
+    from scipy.integrate import quad
+
+    a, b = stats.norm(0, 1), stats.norm(2, 1)
+    mixed = lambda x: (a.pdf(x) + b.pdf(x)) / 2  # noqa: E731
+    parts = [quad(lambda x, d=d: d.pdf(x) * math.log(d.pdf(x) / mixed(x)), -12, 14)[0] for d in (a, b)]
+    got = jsd(log_normal([0.0], [1.0]), log_normal([2.0], [1.0]), POINTS, CELL)
+    assert got == pytest.approx(sum(parts) / 2, abs=1e-7)
+
+
+def test_the_optimal_discriminator_is_p_over_p_plus_q():
+    p, q = data.ring().log_prob, data.gaussian([0.0, 0.0], 2.0).log_prob
+    x = 2 * torch.randn(200, 2)
+    a, b = p(x).double().exp(), q(x).double().exp()
+    got = optimal_discriminator(p, q, x)
+    assert got.shape == (200,)
+    assert got.min() >= 0
+    assert got.max() <= 1
+    assert torch.allclose(got.double(), a / (a + b), atol=1e-5)
+    assert torch.allclose(optimal_logit(p, q, x).sigmoid(), got)
+    assert torch.allclose(optimal_discriminator(p, p, x), torch.full((200,), 0.5))
+    swapped = optimal_discriminator(q, p, x)
+    assert torch.allclose(got + swapped, torch.ones(200), atol=1e-6)
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(0.0, 1.0), (1.0, 1.0), (3.0, 0.5), (10.0, 1.0)])
+def test_the_game_s_value_at_the_optimum_is_twice_jsd_minus_log_four(mu, sigma):
+    p, q = log_normal([0.0], [1.0]), log_normal([mu], [sigma])
+    value = game_value(p, q, lambda x: optimal_logit(p, q, x), POINTS, CELL)
+    assert value == pytest.approx(2 * jsd(p, q, POINTS, CELL) - math.log(4), abs=1e-7)
+
+
+def test_no_other_discriminator_beats_the_optimal_one():
+    p, q = log_normal([0.0], [1.0]), log_normal([1.5], [0.8])
+    best = game_value(p, q, lambda x: optimal_logit(p, q, x), POINTS, CELL)
+    for change in (0.1, -0.1):
+        for other in (
+            lambda x, c=change: optimal_logit(p, q, x) + c,
+            lambda x, c=change: (1 + c) * optimal_logit(p, q, x),
+        ):
+            assert game_value(p, q, other, POINTS, CELL) < best - 1e-4
+    blind = game_value(p, q, lambda x: torch.zeros(len(x)), POINTS, CELL)
+    assert blind == pytest.approx(-math.log(4), abs=1e-6)
+
+
+def test_the_value_of_the_game_is_minus_the_minimax_loss_of_samples():
+    """The same number twice: by quadrature, and as the mean that a training step sees."""
+    from gan_tutor import losses
+
+    p, q = data.gaussian(0.0, 1.0), data.gaussian(1.0, 1.5)
+    logit = lambda x: 0.7 - 0.4 * x.double()[:, 0]  # noqa: E731
+    n = 200_000
+    real, fake = (s.sample(n, torch.Generator().manual_seed(k)) for k, s in enumerate((p, q)))
+    loss = losses.minimax.d(logit(real), logit(fake)).item()
+    value = game_value(p.log_prob, q.log_prob, logit, POINTS.float(), CELL)
+    assert -loss == pytest.approx(value, abs=5e-3)
+
+
+def test_wasserstein_on_the_line_equals_scipy(generator):
+    for n in (2, 57, 500):
+        a, b = torch.randn(n, generator=generator), 2 * torch.randn(n, generator=generator) + 1
+        assert wasserstein_1d(a, b) == pytest.approx(stats.wasserstein_distance(a.numpy(), b.numpy()), rel=1e-5)
+        assert wasserstein_1d(a, b) == pytest.approx(wasserstein(a[:, None], b[:, None]), rel=1e-5)
+        assert wasserstein_1d(a, b) == pytest.approx(wasserstein_1d(b, a), rel=1e-12)
+
+
+def test_wasserstein_in_the_plane_equals_pot(generator):
+    ot = pytest.importorskip("ot", reason="POT is not installed: pip install pot")
+    for n, d in ((5, 2), (100, 2), (60, 5)):
+        a, b = torch.randn(n, d, generator=generator), 2 * torch.randn(n, d, generator=generator) + 1
+        cost = ot.dist(a.double().numpy(), b.double().numpy(), metric="euclidean")
+        uniform = np.full(n, 1 / n)
+        assert wasserstein(a, b) == pytest.approx(ot.emd2(uniform, uniform, cost), rel=1e-6)
+
+
+def test_wasserstein_closed_forms(generator):
+    a = torch.randn(80, 3, generator=generator)
+    shift = torch.tensor([3.0, 4.0, 0.0])
+    assert wasserstein(a, a + shift) == pytest.approx(5.0, rel=1e-5)
+    assert wasserstein(a, a[torch.randperm(80, generator=generator)]) == pytest.approx(0, abs=1e-6)
+    assert wasserstein_1d(a[:, 0], a[:, 0] - 2) == pytest.approx(2.0, rel=1e-5)
+    assert wasserstein_1d(a[:, 0], a[:, 0].flip(0)) == 0.0
+    # Two parallel lines, the example of the Wasserstein GAN's paper.
+    y = torch.rand(50, generator=generator)
+    left, right = torch.stack([torch.zeros(50), y], 1), torch.stack([torch.full((50,), 0.7), y.flip(0)], 1)
+    assert wasserstein(left, right) == pytest.approx(0.7, rel=1e-6)
+
+
+def test_wasserstein_of_gaussian_samples_is_near_the_population_s():
+    """N(0, 1) against N(0, 2^2): E |x - 2x| = E |x| = sqrt(2 / pi)."""
+    a = torch.randn(20_000, generator=torch.Generator().manual_seed(0))
+    b = 2 * torch.randn(20_000, generator=torch.Generator().manual_seed(1))
+    assert wasserstein_1d(a, b) == pytest.approx(math.sqrt(2 / math.pi), abs=0.03)
+
+
+@pytest.mark.parametrize(("a", "b"), [((5,), (4,)), ((5, 1), (5, 1)), ((0,), (0,)), ((), ())])
+def test_wasserstein_on_the_line_refuses_other_shapes(a, b):
+    with pytest.raises(ValueError, match=r"a and b must both have shape \(N,\), got"):
+        wasserstein_1d(torch.zeros(a), torch.zeros(b))
+
+
+@pytest.mark.parametrize(("a", "b"), [((5, 2), (4, 2)), ((5, 2), (5, 3)), ((5,), (5,)), ((0, 2), (0, 2))])
+def test_wasserstein_refuses_other_shapes(a, b):
+    with pytest.raises(ValueError, match=r"a and b must both have shape \(N, d\), got"):
+        wasserstein(torch.zeros(a), torch.zeros(b))

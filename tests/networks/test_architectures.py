@@ -1,0 +1,189 @@
+"""Every network: shapes, parameter counts, initial weights, features, declared range, refusals."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gan_tutor import networks
+
+SIZES = (28, 32, 64)
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def generators():
+    yield networks.MLPGenerator(5, (2,)), (2,)
+    yield networks.MLPGenerator(5, (1, 28, 28), output="tanh"), (1, 28, 28)
+    yield networks.MLPGenerator(5, (2,), depth=0), (2,)
+    for size in SIZES:
+        for channels in (1, 3):
+            yield networks.DCGANGenerator(5, channels=channels, size=size, width=4), (channels, size, size)
+
+
+def discriminators():
+    for norm in ("none", "spectral"):
+        yield networks.MLPDiscriminator((2,), width=8, norm=norm), (2,)
+        yield networks.MLPDiscriminator((3, 4, 4), width=8, depth=0, norm=norm), (3, 4, 4)
+    for size in SIZES:
+        for channels in (1, 3):
+            yield networks.SpaceToDepthDiscriminator(channels=channels, size=size, width=4), (channels, size, size)
+            for norm in ("batch", "none", "spectral"):
+                yield (
+                    networks.DCGANDiscriminator(channels=channels, size=size, width=4, norm=norm),
+                    (channels, size, size),
+                )
+
+
+@pytest.mark.parametrize(("G", "shape"), list(generators()))
+def test_generators_make_samples_of_their_shape_in_their_range(G, shape):
+    x = G(10 * torch.randn(6, 5))
+    assert x.shape == (6, *shape)
+    assert x.dtype == torch.float32
+    if G.output_range is None:
+        assert x.abs().max() > 1
+    else:
+        assert G.output_range == (-1.0, 1.0)
+        assert -1 <= x.min() < 0 < x.max() <= 1
+
+
+@pytest.mark.parametrize(("D", "shape"), list(discriminators()))
+def test_discriminators_return_one_raw_logit_for_each_sample(D, shape):
+    x = torch.randn(6, *shape)
+    logits = D(x)
+    assert logits.shape == (6,)
+    assert logits.dtype == torch.float32
+    D.eval()
+    features = D.features(x)
+    assert features.shape == (6, D.last.in_features)
+    assert torch.allclose(D.last(features).flatten(), D(x), atol=1e-6)
+    # Raw: the last layer's scale and shift arrive unchanged, so nothing squashes them.
+    if not hasattr(D.last, "parametrizations"):
+        before = D(x)
+        with torch.no_grad():
+            D.last.weight.mul_(100)
+            D.last.bias.mul_(100).add_(7)
+        assert torch.allclose(D(x), 100 * before + 7, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("D", "shape"), list(discriminators()))
+def test_without_batch_norm_a_logit_depends_on_its_own_sample_only(D, shape):
+    x = torch.randn(6, *shape)
+    D(x)
+    if any(isinstance(m, nn.BatchNorm2d) for m in D.modules()):
+        assert not torch.allclose(D(x)[:3], D(x[:3]), atol=1e-6)
+    else:
+        D.eval()
+        assert torch.allclose(D(x)[:3], D(x[:3]), atol=1e-6)
+
+
+def test_the_players_of_fast28_have_the_published_sizes():
+    """G: 64 -> 64x7x7 -> 32x14x14 -> 1x28x28. D: two 3x3 convolutions of 64 at 7x7 and a linear layer."""
+    linear, norms = 64 * 64 * 49, 2 * 64 + 2 * 32
+    convolutions = 64 * 32 * 16 + (32 * 16 + 1)
+    G = networks.DCGANGenerator(64)
+    assert count(G) == linear + norms + convolutions
+    assert count(G) == pytest.approx(234_000, rel=0.01)
+    D = networks.SpaceToDepthDiscriminator()
+    assert count(D) == (16 * 64 * 9 + 64) + (64 * 64 * 9 + 64) + (64 * 49 + 1)
+    assert count(D) == pytest.approx(49_000, rel=0.01)
+
+
+def test_mlps_have_the_layers_that_were_asked_for():
+    assert count(networks.MLPGenerator(2, (2,), width=128, depth=2)) == (2 + 1) * 128 + 129 * 128 + 129 * 2
+    assert count(networks.MLPGenerator(2, (3,), depth=0)) == (2 + 1) * 3
+    assert count(networks.MLPDiscriminator((1, 28, 28), width=8, depth=1)) == 785 * 8 + 9
+    G = networks.MLPGenerator(2, (2,), activation=nn.Tanh)
+    assert [type(m) for m in G.hidden] == [nn.Linear, nn.Tanh] * 2
+    D = networks.MLPDiscriminator((2,))
+    assert [type(m) for m in D.hidden] == [nn.Linear, nn.LeakyReLU] * 2
+    assert all(m.negative_slope == 0.2 for m in D.hidden if isinstance(m, nn.LeakyReLU))
+
+
+def test_a_generator_without_hidden_layers_is_affine():
+    G = networks.MLPGenerator(2, (2,), depth=0)
+    a, b = torch.randn(2, 5, 2)
+    assert torch.allclose(G(0.3 * a + 0.7 * b), 0.3 * G(a) + 0.7 * G(b), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dcgan_starts_from_the_paper_s_weights(size):
+    """Convolutions from N(0, 0.02^2), BatchNorm scales from N(1, 0.02^2), eps and momentum of torch."""
+    G, D = networks.DCGANGenerator(8, size=size, width=16), networks.DCGANDiscriminator(size=size, width=32)
+    for network in (G, D):
+        kernels = [m.weight for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+        weights = torch.cat([k.flatten() for k in kernels])
+        assert len(kernels) == {28: 2, 32: 3, 64: 4}[size]
+        assert weights.std().item() == pytest.approx(0.02, rel=0.05)
+        assert weights.mean().item() == pytest.approx(0, abs=0.02 * 5 / math.sqrt(len(weights)))
+        norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+        scales = torch.cat([m.weight for m in norms])
+        assert scales.mean().item() == pytest.approx(1, abs=0.02 * 5 / math.sqrt(len(scales)))
+        assert 0.01 < scales.std().item() < 0.03
+        # BatchNorm2d(n, 0.8) would set eps.
+        assert all(m.eps == 1e-5 and m.momentum == 0.1 and (m.bias == 0).all() for m in norms)
+    space = networks.SpaceToDepthDiscriminator(size=size)
+    kernels = torch.cat([m.weight.flatten() for m in space.modules() if isinstance(m, nn.Conv2d)])
+    assert kernels.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_dcgan_d_has_no_norm_on_its_first_and_last_layer():
+    kinds = [type(m) for m in networks.DCGANDiscriminator(size=64).hidden]
+    assert kinds[:2] == [nn.Conv2d, nn.LeakyReLU]
+    assert kinds[-1] is nn.Flatten
+    assert kinds.count(nn.BatchNorm2d) == 3
+    for norm in ("none", "spectral"):
+        D = networks.DCGANDiscriminator(norm=norm)
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in D.modules())
+    assert all(m.negative_slope == 0.2 for m in D.modules() if isinstance(m, nn.LeakyReLU))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: networks.MLPDiscriminator((2,), width=32, depth=3, norm="spectral"),
+        lambda: networks.DCGANDiscriminator(size=28, width=8, norm="spectral"),
+    ],
+)
+def test_spectral_norm_bounds_every_layer_and_the_whole_d(make):
+    D = make()
+    x = torch.randn(64, *((2,) if isinstance(D, networks.MLPDiscriminator) else (1, 28, 28)))
+    for _ in range(60):
+        D(x)  # a power iteration for each forward pass in training mode
+    D.eval()
+    layers = [m for m in D.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    assert layers
+    assert all(hasattr(m, "parametrizations") for m in layers)
+    for layer in layers:
+        top = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item()
+        assert top == pytest.approx(1.0, abs=0.02)
+    if isinstance(D, networks.MLPDiscriminator):  # a flattened kernel's norm is not the convolution's
+        y = x + 0.1 * torch.randn_like(x)
+        ratio = (D(x) - D(y)).abs() / (x - y).flatten(1).norm(dim=1)
+        assert 0 < ratio.max().item() <= 1.02
+
+
+@pytest.mark.parametrize("size", [0, 14, 27, 30, 128])
+def test_dcgan_refuses_other_sizes(size):
+    for make in (lambda: networks.DCGANGenerator(8, size=size), lambda: networks.DCGANDiscriminator(size=size)):
+        with pytest.raises(ValueError, match=rf"size must be one of \[28, 32, 64\], got {size}; resize"):
+            make()
+
+
+def test_unknown_words_are_refused_with_the_allowed_ones():
+    with pytest.raises(ValueError, match='output must be "linear" or "tanh", got \'sigmoid\''):
+        networks.MLPGenerator(2, (2,), output="sigmoid")
+    with pytest.raises(ValueError, match='norm must be "none" or "spectral", got \'batch\''):
+        networks.MLPDiscriminator((2,), norm="batch")
+    with pytest.raises(ValueError, match='norm must be "batch", "none" or "spectral", got \'layer\''):
+        networks.DCGANDiscriminator(norm="layer")
+    with pytest.raises(ValueError, match="size must be a multiple of 4, got 30"):
+        networks.SpaceToDepthDiscriminator(size=30)
+
+
+def test_no_network_ends_in_a_sigmoid():
+    for D, _ in discriminators():
+        assert not any(isinstance(m, (nn.Sigmoid, nn.Softmax, nn.Tanh)) for m in D.modules())

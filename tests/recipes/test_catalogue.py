@@ -1,0 +1,60 @@
+"""The named recipes: each one is described, builds, runs, and repeats itself."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gan_tutor import recipes
+
+FROM_FILES = {
+    name
+    for name in recipes.NAMES
+    if recipes.named(name).data in ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
+}
+READY = [name for name in recipes.NAMES if name not in FROM_FILES]
+
+
+def test_the_names_of_the_book_exist():
+    assert {"ring", "grid", "gaussian", "digits", "fashion"} <= set(READY)
+    assert {"celeba64"} == FROM_FILES
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_every_recipe_has_one_line_of_description(name):
+    text = recipes.describe(name)
+    assert text
+    assert "\n" not in text
+    assert len(text) < 120
+
+
+@pytest.mark.parametrize("ask", [recipes.named, recipes.describe])
+def test_an_unknown_name_is_refused_with_the_known_ones(ask):
+    with pytest.raises(ValueError, match=r"there is no recipe 'rings'; the recipes are ring, .*fashion"):
+        ask("rings")
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_ready_recipe_builds_and_runs_two_steps_the_same_way_twice(name):
+    recipe = replace(recipes.named(name), steps=2)
+    runs = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        before = torch.get_rng_state()
+        game = recipes.build(recipe)
+        records = list(recipes.run(game))
+        assert torch.equal(before, torch.get_rng_state()), "the global generator was used"
+        assert game.step == 2
+        assert [record.step for record in records] == [1, 2]
+        assert all(math.isfinite(r.loss_d) and math.isfinite(r.loss_g) for r in records)
+        runs.append((records, [t for m in (game.G, game.D, game.ema) for t in m.state_dict().values()]))
+    (a, first), (b, second) = runs
+    assert [(r.loss_d.item(), r.loss_g.item()) for r in a] == [(r.loss_d.item(), r.loss_g.item()) for r in b]
+    assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
+
+
+def test_the_face_recipe_says_what_it_needs(tmp_path):
+    with pytest.raises(FileNotFoundError, match="CelebA"):
+        recipes.build(replace(recipes.named("celeba64"), data_root=str(tmp_path)))
+    assert recipes.sample_shape(recipes.named("celeba64")) == (3, 64, 64)

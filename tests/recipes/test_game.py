@@ -1,0 +1,193 @@
+"""build and run: names become the right objects, seeds decide everything, and the game is the library's loop."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from gan_tutor import data, losses, networks, penalties, recipes, training
+from gan_tutor.recipes import Recipe
+
+SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=4)
+IMAGES = replace(SMALL, data="digits", latent_dim=4, width_g=4, width_d=4, batch_size=8, steps=2)
+
+
+def state(*modules):
+    return [value.clone() for module in modules for value in module.state_dict().values()]
+
+
+def equal(a, b):
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def played(recipe):
+    game = recipes.build(recipe)
+    return game, list(recipes.run(game))
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point", "digits", "fashion"]
+)
+def test_every_source_inside_the_package_builds_and_runs(name):
+    game, records = played(replace(SMALL, data=name, steps=2))
+    assert len(records) == 2
+    assert game.source.shape == recipes.sample_shape(game.recipe)
+    assert training.generate(game.ema, 3, 2, game.generator).shape == (3, *game.source.shape)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+@pytest.mark.parametrize("penalty", ["none", *penalties.PENALTIES])
+def test_every_loss_runs_with_every_penalty(name, penalty):
+    recipe = replace(SMALL, loss=name, penalty=penalty, penalty_weight=0.1, steps=2)
+    assert len(played(recipe)[1]) == 2
+
+
+@pytest.mark.parametrize(("generator", "discriminator", "norm"), [
+    ("mlp", "mlp", "none"), ("mlp", "mlp", "spectral"), ("dcgan", "mlp", "none"), ("mlp", "space_to_depth", "none"),
+    ("dcgan", "dcgan", "batch"), ("dcgan", "dcgan", "none"), ("dcgan", "dcgan", "spectral"),
+])  # fmt: skip
+def test_every_pair_of_architectures_runs_on_images(generator, discriminator, norm):
+    game, _ = played(replace(IMAGES, generator=generator, discriminator=discriminator, norm_d=norm))
+    kinds = {
+        "mlp": (networks.MLPGenerator, networks.MLPDiscriminator),
+        "dcgan": (networks.DCGANGenerator, networks.DCGANDiscriminator),
+        "space_to_depth": (None, networks.SpaceToDepthDiscriminator),
+    }
+    assert type(game.G) is kinds[generator][0]
+    assert type(game.D) is kinds[discriminator][1]
+    assert game.G.output_range == (-1.0, 1.0)
+
+
+def test_fields_reach_the_networks_and_optimizers():
+    game = recipes.build(
+        replace(SMALL, latent_dim=5, width_g=7, depth_g=1, activation_g="tanh", width_d=9, depth_d=3,
+                activation_d="relu", lr_g=0.1, lr_d=0.2, beta1=0.3, beta2=0.4)
+    )  # fmt: skip
+    assert [(m.in_features, m.out_features) for m in game.G.modules() if isinstance(m, nn.Linear)] == [(5, 7), (7, 2)]
+    assert [(m.in_features, m.out_features) for m in game.D.modules() if isinstance(m, nn.Linear)] == [
+        (2, 9), (9, 9), (9, 9), (9, 1),
+    ]  # fmt: skip
+    assert any(isinstance(m, nn.Tanh) for m in game.G.modules())
+    assert any(isinstance(m, nn.ReLU) for m in game.D.modules())
+    assert (game.opt_g.param_groups[0]["lr"], game.opt_d.param_groups[0]["lr"]) == (0.1, 0.2)
+    assert tuple(game.opt_g.param_groups[0]["betas"]) == (0.3, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", torch.optim.Adam), ("rmsprop", torch.optim.RMSprop), ("sgd", torch.optim.SGD)]
+)
+def test_the_optimizer_is_the_one_that_was_named(name, kind):
+    game = recipes.build(replace(SMALL, optimizer=name, beta1=0.3, beta2=0.8))
+    assert type(game.opt_g) is type(game.opt_d) is kind
+    group = game.opt_d.param_groups[0]
+    if name == "rmsprop":
+        assert group["alpha"] == 0.8
+    if name == "sgd":
+        assert group["momentum"] == 0.3
+
+
+def test_the_seed_decides_weights_and_data():
+    a, b, c = (played(replace(SMALL, seed=seed)) for seed in (3, 3, 4))
+    assert equal(state(a[0].G, a[0].D), state(b[0].G, b[0].D))
+    assert [r.loss_d.item() for r in a[1]] == [r.loss_d.item() for r in b[1]]
+    assert not equal(state(a[0].G), state(c[0].G))
+    fresh = [recipes.build(replace(SMALL, seed=seed)) for seed in (3, 4)]
+    assert not equal(state(fresh[0].G), state(fresh[1].G))
+    assert not torch.equal(next(fresh[0].batches), next(fresh[1].batches))
+
+
+def test_building_and_running_leave_the_global_generator_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    played(SMALL)
+    recipes.build(IMAGES)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_two_games_played_in_turns_do_not_disturb_each_other():
+    alone = [played(replace(SMALL, seed=seed)) for seed in (0, 1)]
+    games = [recipes.build(replace(SMALL, seed=seed)) for seed in (0, 1)]
+    for _ in zip(*(recipes.run(game) for game in games), strict=True):
+        pass
+    for (game, _), other in zip(alone, games, strict=True):
+        assert equal(state(game.G, game.D, game.ema), state(other.G, other.D, other.ema))
+
+
+def test_the_average_starts_as_g_and_is_not_trained():
+    game = recipes.build(SMALL)
+    assert equal(state(game.ema), state(game.G))
+    assert game.ema is not game.G
+    assert not any(p.requires_grad for p in game.ema.parameters())
+    list(recipes.run(game))
+    assert not equal(state(game.ema), state(game.G))
+
+
+def test_a_game_is_the_library_s_loop():
+    recipe = replace(
+        SMALL, loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_every=2, n_critic=2, ema_decay=0.7
+    )
+    game, records = played(recipe)
+    other = recipes.build(recipe)
+    by_train = training.train(
+        other.G, other.D, other.batches, loss=losses.relativistic, opt_g=other.opt_g, opt_d=other.opt_d, latent_dim=2,
+        steps=4, generator=other.generator, n_critic=2, penalty=penalties.r1_r2, penalty_weight=0.3, penalty_every=2,
+        ema=other.ema, ema_decay=0.7,
+    )  # fmt: skip
+    assert [r.loss_d.item() for r in by_train] == [r.loss_d.item() for r in records]
+    assert equal(state(game.G, game.D, game.ema), state(other.G, other.D, other.ema))
+
+
+def test_clipping_follows_every_step_of_d():
+    game = recipes.build(replace(SMALL, clip=0.02, loss="wasserstein", optimizer="rmsprop", n_critic=3))
+    for _ in recipes.run(game):
+        largest = max(p.abs().max().item() for p in game.D.parameters())
+        assert largest == pytest.approx(0.02)
+    assert max(p.abs().max().item() for p in game.G.parameters()) > 0.02
+
+
+def test_label_smoothing_reaches_the_loss():
+    plain, smooth = (played(replace(SMALL, real_target=target))[1] for target in (1.0, 0.9))
+    assert plain[0].loss_d.item() != smooth[0].loss_d.item()
+    game = recipes.build(SMALL)
+    x_real = next(game.batches)
+    x_fake = game.G(training.sample_z(16, 2, game.generator))
+    expected = losses.label_smoothing(real_target=0.9).d(game.D(x_real), game.D(x_fake))
+    assert smooth[0].loss_d.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_a_cosine_ends_at_two_percent():
+    game = recipes.build(replace(SMALL, schedule="cosine", lr_g=1.0, lr_d=1e-3, steps=10, optimizer="sgd"))
+    rates = [game.opt_g.param_groups[0]["lr"] for _ in recipes.run(game)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[4] == pytest.approx(0.51)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+def test_wgan_gp_draws_its_shares_from_the_game():
+    recipe = replace(SMALL, loss="wasserstein", penalty="wgan_gp")
+    runs = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        runs.append([record.loss_d.item() for record in played(recipe)[1]])
+    assert runs[0] == runs[1]
+
+
+def test_a_standardized_source_is_standardized():
+    game = recipes.build(replace(SMALL, data="grid", standardize=True))
+    x = game.source.sample(20_000, torch.Generator().manual_seed(0))
+    assert x.square().mean().item() == pytest.approx(1, rel=0.03)
+    assert data.grid().sample(20_000, torch.Generator().manual_seed(0)).square().mean().item() > 7
+
+
+def test_source_opens_the_recipe_s_data():
+    assert recipes.source(SMALL).name == "ring"
+    assert recipes.source(replace(SMALL, data="fashion")).name == "fashion"
+
+
+@pytest.mark.parametrize(("name", "shape"), [
+    ("gaussian", (1,)), ("mixture_1d", (1,)), ("ring", (2,)), ("swiss_roll", (2,)), ("digits", (1, 28, 28)),
+    ("KMNIST", (1, 28, 28)), ("CIFAR10", (3, 32, 32)), ("CelebA", (3, 64, 64)),
+])  # fmt: skip
+def test_the_shape_of_a_sample_is_known_without_its_files(name, shape):
+    assert recipes.sample_shape(replace(SMALL, data=name)) == shape

@@ -1,0 +1,348 @@
+"""Checkpoints: exact continuation, whole files or none, clear errors, and nothing unpickled."""
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from gan_tutor import checkpoints, data, recipes
+
+LIBRARY = Path(checkpoints.__file__).parent
+SMALL = recipes.Recipe(width_g=8, width_d=8, batch_size=16, steps=6)
+CLASSICAL = recipes.Recipe(
+    data="digits", generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=4, width_g=4, width_d=4,
+    batch_size=8, steps=4,
+)  # fmt: skip
+RUNS = {
+    "adam": SMALL,
+    "rmsprop": replace(SMALL, optimizer="rmsprop"),
+    "sgd with momentum": replace(SMALL, optimizer="sgd", lr_g=0.01, lr_d=0.01),
+    "plain sgd": replace(SMALL, optimizer="sgd", beta1=0.0),
+    "cosine": replace(SMALL, schedule="cosine", penalty="r1"),
+    "wgan_gp": replace(SMALL, loss="wasserstein", penalty="wgan_gp", n_critic=2),
+    "lazy": replace(SMALL, loss="relativistic", penalty="r1_r2", penalty_every=4),
+    "clip": replace(SMALL, loss="wasserstein", clip=0.05, optimizer="rmsprop"),
+    "spectral": replace(SMALL, norm_d="spectral", loss="hinge"),
+    "feature matching": replace(SMALL, loss="feature_matching"),
+    "label smoothing": replace(SMALL, real_target=0.9),
+    "batch norm": CLASSICAL,
+    "bf16": replace(CLASSICAL, discriminator="space_to_depth", norm_d="none", bf16=True),
+    "channels last": replace(CLASSICAL, discriminator="space_to_depth", norm_d="none", channels_last=True),
+}
+
+
+def state(game):
+    tensors = [t for m in (game.G, game.D, game.ema) for t in m.state_dict().values()]
+    for optimizer in (game.opt_g, game.opt_d):
+        for _, entry in sorted(optimizer.state_dict()["state"].items()):
+            tensors += [t for _, t in sorted(entry.items()) if t is not None]
+    return [*tensors, game.generator.get_state()]
+
+
+def equal(a, b):
+    a, b = state(a), state(b)
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def play(game, until=None):
+    for record in recipes.run(game):
+        if record.step == until:
+            break
+    return game
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A checkpoint after three of six turns."""
+    path = tmp_path / "checkpoint.safetensors"
+    recipes.save(play(recipes.build(SMALL), until=3), path)
+    return path
+
+
+# Exact continuation
+
+
+# Fused Adam reads its moments in the parameter's memory order; they come back from the file in another one.
+SCRAMBLED = pytest.mark.xfail(reason="bug: resuming a channels_last run scrambles Adam's moments")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SCRAMBLED) if n == "channels last" else n for n in RUNS])
+def test_save_load_continue_equals_a_straight_run(name, tmp_path):
+    recipe, path = RUNS[name], tmp_path / "checkpoint.safetensors"
+    straight = play(recipes.build(recipe))
+    first = play(recipes.build(recipe), until=3)
+    recipes.save(first, path)
+    torch.manual_seed(99)
+    second = recipes.resume(path)
+    assert second.step == 3
+    assert second.recipe == recipe
+    assert equal(first, second)
+    play(second)
+    assert second.step == straight.step == recipe.steps
+    assert equal(straight, second)
+    assert not equal(first, second)
+
+
+def test_optimizer_settings_travel_too(saved):
+    game = recipes.resume(saved)
+    for got, fresh in ((game.opt_g, recipes.build(SMALL).opt_g), (game.opt_d, recipes.build(SMALL).opt_d)):
+        a, b = ({k: v for k, v in o.param_groups[0].items() if k != "params"} for o in (got, fresh))
+        assert json.dumps(a) == json.dumps(b)  # JSON makes lists of tuples
+
+
+def test_resuming_before_the_first_step_and_after_the_last(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    fresh = recipes.build(SMALL)
+    recipes.save(fresh, path)
+    assert equal(play(recipes.resume(path)), play(recipes.build(SMALL)))
+    recipes.save(play(fresh), path)
+    assert list(recipes.run(recipes.resume(path))) == []
+
+
+def test_a_checkpoint_holds_the_recipe_in_its_header(saved):
+    with safetensors.safe_open(saved, framework="pt") as file:
+        header = file.metadata()
+    assert header["format"] == "gan_tutor checkpoint"
+    assert header["version"] == "1"
+    meta = json.loads(header["meta"])
+    assert recipes.from_dict(meta["recipe"]) == SMALL
+    assert meta["step"] == 3
+    assert meta["device"] == "cpu"
+
+
+def test_load_generator_gives_the_average_in_evaluation_mode(saved):
+    game = recipes.resume(saved)
+    G, recipe = recipes.load_generator(saved)
+    assert recipe == SMALL
+    assert not G.training
+    assert not any(p.requires_grad for p in G.parameters())
+    z = torch.randn(5, 2)
+    assert torch.equal(G(z), game.ema(z))
+    assert not torch.equal(G(z), game.G(z))
+
+
+def test_parts_of_any_make_round_trip(tmp_path):
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    module[0].weight.data = torch.randn(3, 4).t()  # not contiguous
+    generator = torch.Generator().manual_seed(7)
+    torch.randn(5, generator=generator)
+    path = tmp_path / "c.safetensors"
+    checkpoints.save(path, {"module": module, "rng": generator}, {"note": ["é", 1, None]})
+    checkpoint = checkpoints.load(path)
+    other, rng = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), torch.Generator()
+    checkpoints.restore(checkpoint, {"module": other, "rng": rng})
+    assert all(
+        torch.equal(a, b) for a, b in zip(module.state_dict().values(), other.state_dict().values(), strict=True)
+    )
+    assert torch.equal(torch.randn(5, generator=rng), torch.randn(5, generator=generator))
+    assert checkpoint.meta == {"note": ["é", 1, None]}
+
+
+# Damage
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(saved, share):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"is not a readable checkpoint .*: it is truncated, damaged or foreign"):
+        recipes.resume(saved)
+
+
+def test_a_file_without_its_last_byte_and_one_with_a_byte_too_many_are_refused(saved):
+    whole = saved.read_bytes()
+    for damaged in (whole[:-1], whole + b"\0", b"\0" + whole, whole[:8], os.urandom(4096)):
+        saved.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is not a readable checkpoint"):
+            checkpoints.load(saved)
+
+
+def test_another_safetensors_file_is_refused(tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    for metadata in (None, {"format": "pt"}, {"version": "1"}):
+        path.write_bytes(safetensors.torch.save({"w": torch.ones(2)}, metadata))
+        with pytest.raises(ValueError, match="is a safetensors file but not a checkpoint of gan_tutor"):
+            checkpoints.load(path)
+
+
+@pytest.mark.xfail(
+    reason="bug: KeyError or a bare JSON error in place of a clear ValueError", raises=(KeyError, AssertionError)
+)
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"version": "1"},
+        {"version": "one", "meta": "{}", "groups": "{}"},
+        {"version": "1", "meta": "{", "groups": "{}"},
+        {"version": "1", "meta": "{}"},
+    ],
+)
+def test_a_damaged_header_is_refused_with_the_file_s_name(tmp_path, header):
+    path = tmp_path / "c.safetensors"
+    path.write_bytes(safetensors.torch.save({"w": torch.ones(2)}, header | {"format": checkpoints.FORMAT}))
+    with pytest.raises(ValueError, match=f"^{path} is not a readable checkpoint"):
+        checkpoints.load(path)
+
+
+@pytest.mark.xfail(reason="bug: KeyError in place of a clear ValueError", raises=KeyError)
+@pytest.mark.parametrize("read", [recipes.resume, recipes.load_generator])
+def test_a_checkpoint_that_no_recipe_made_is_refused(tmp_path, read):
+    path = tmp_path / "c.safetensors"
+    checkpoints.save(path, {"G": recipes.build(SMALL).G}, {"mine": 1})
+    with pytest.raises(ValueError, match=f"{path}"):
+        read(path)
+
+
+def test_a_newer_version_is_refused_with_the_cure(saved, monkeypatch):
+    game = recipes.resume(saved)
+    monkeypatch.setattr(checkpoints, "VERSION", 2)
+    recipes.save(game, saved)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="has checkpoint version 2, this gan_tutor reads up to 1: update gan_tutor"):
+        checkpoints.load(saved)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "none.safetensors", tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*checkpoint\.safetensors"):
+            checkpoints.load(path)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    """A torch.save file whose unpickling would leave a trace."""
+
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "opened"),)
+
+    path = tmp_path / "evil.safetensors"
+    torch.save({"G": Trap()}, path)
+    with pytest.raises(ValueError, match="is not a readable checkpoint"):
+        checkpoints.load(path)
+    assert not (tmp_path / "opened").exists()
+
+
+def test_the_library_never_unpickles():
+    for path in sorted(LIBRARY.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+                assert not {"pickle", "dill", "joblib", "cloudpickle", "shelve"} & set(names), path
+            if isinstance(node, ast.Attribute) and node.attr == "load" and isinstance(node.value, ast.Name):
+                assert node.value.id != "torch", f"{path}: torch.load unpickles"
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert ast.unparse(node.value) == "False", path
+
+
+@pytest.mark.parametrize("part", ["G", "opt_d", "generator"])
+def test_a_file_that_lacks_a_part_does_not_fit(tmp_path, part):
+    path, game = tmp_path / "c.safetensors", recipes.build(SMALL)
+    parts = game.parts()
+    checkpoints.save(path, {name: value for name, value in parts.items() if name != part}, {})
+    checkpoint = checkpoints.load(path)
+    with pytest.raises(ValueError, match=f"{path} does not fit {part}: "):
+        checkpoints.restore(checkpoint, parts)
+
+
+def test_tensors_of_other_shapes_or_names_do_not_fit(saved):
+    checkpoint = checkpoints.load(saved)
+    for other in (replace(SMALL, width_g=9), replace(SMALL, depth_g=3), replace(SMALL, depth_g=1)):
+        with pytest.raises(ValueError, match="does not fit G: "):
+            checkpoints.restore(checkpoint, {"G": recipes.build(other).G})
+
+
+def test_an_optimizer_of_other_parameters_does_not_fit(saved):
+    checkpoint = checkpoints.load(saved)
+    other = recipes.build(replace(SMALL, depth_g=3))
+    with pytest.raises(ValueError, match="does not fit opt_g: "):
+        checkpoints.restore(checkpoint, {"opt_g": other.opt_g})
+
+
+def test_a_run_on_another_kind_of_device_is_refused(saved):
+    checkpoint = checkpoints.load(saved)
+    game = recipes.resume(saved)
+    checkpoints.save(saved, game.parts(), checkpoint.meta | {"device": "cuda"})
+    with pytest.raises(ValueError, match="was trained on cuda and its random numbers cannot continue on cpu"):
+        recipes.resume(saved)
+    assert recipes.load_generator(saved)[1] == SMALL
+
+
+# Atomic writing
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch, broken):
+    old, game = saved.read_bytes(), recipes.resume(saved)
+    play(game)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, broken, fail)
+    with pytest.raises(OSError, match="No space left"):
+        recipes.save(game, saved)
+    monkeypatch.undo()
+    assert saved.read_bytes() == old
+    assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+    recipes.save(game, saved)
+    assert recipes.resume(saved).step == 6
+
+
+def test_a_missing_folder_is_an_error_and_creates_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        recipes.save(recipes.build(SMALL), tmp_path / "none" / "c.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_changes_nothing_in_the_run(tmp_path):
+    saving = recipes.build(SMALL)
+    for _ in recipes.run(saving):
+        recipes.save(saving, tmp_path / "c.safetensors")
+    assert equal(saving, play(recipes.build(SMALL)))
+
+
+KILLED = """
+import sys, torch
+from dataclasses import replace
+from gan_tutor import recipes
+torch.set_num_threads(1)
+game = recipes.build(replace(recipes.Recipe(width_g=8, width_d=8, batch_size=16), steps=10**6))
+for record in recipes.run(game):
+    recipes.save(game, sys.argv[1])
+    if record.step == 20:
+        print("running", flush=True)
+"""
+
+
+def test_a_run_killed_at_any_moment_resumes_exactly(tmp_path):
+    """kill -9 while it writes a checkpoint every turn: the file is whole, and going on equals a run never killed."""
+    path = tmp_path / "checkpoint.safetensors"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "running\n"
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    game = recipes.resume(path)
+    assert game.step >= 20
+    stop = game.step + 3
+    play(game, until=stop)
+    straight = play(recipes.build(game.recipe), until=stop)
+    assert straight.step == stop
+    assert equal(game, straight)
+
+
+def test_checkpoints_do_not_hold_the_data(saved):
+    assert saved.stat().st_size < 60_000
+    assert len(data.digits()) == 4000

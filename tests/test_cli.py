@@ -1,0 +1,311 @@
+"""The command line: run folders, resuming, Ctrl-C, and errors of one line."""
+
+import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from gan_tutor import checkpoints, cli, recipes, training
+
+TINY = ("--width-g", "8", "--width-d", "8", "--batch-size", "16", "--samples", "50")
+FILES = ["checkpoint.safetensors", "metrics.json", "recipe.json", "samples.png"]
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    plt.switch_backend("agg")
+    with mpl.rc_context():
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line in this process; return its exit status, output and errors."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gan-tutor", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status, message = (1, stop.code) if isinstance(stop.code, str) else (stop.code or 0, "")
+        else:
+            status, message = 0, ""
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err + message
+
+    return call
+
+
+@pytest.fixture
+def folder(run, tmp_path):
+    """A run of 30 steps."""
+    out = tmp_path / "run"
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", out, *TINY)
+    assert status == 0, errors
+    return out
+
+
+def same_state(a, b):
+    """Two checkpoints hold the same numbers."""
+    a, b = checkpoints.load(a), checkpoints.load(b)
+    return a.tensors.keys() == b.tensors.keys() and all(torch.equal(a.tensors[k], b.tensors[k]) for k in a.tensors)
+
+
+def test_training_leaves_a_run_folder(folder):
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+    recipe = recipes.from_json((folder / "recipe.json").read_text())
+    assert (recipe.steps, recipe.width_g, recipe.data) == (30, 8, "ring")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["step"] == 30
+    assert metrics["seconds"] >= 0
+    assert metrics["steps_per_second"] > 0
+    assert metrics["torch"] == torch.__version__
+    assert metrics["device"] == "cpu, 1 thread(s)"
+    assert metrics["perfect_modes"] == 8
+    assert 0 <= metrics["modes"] <= 8
+    picture = plt.imread(folder / "samples.png")
+    assert picture.shape[:2] == (500, 500)
+    assert picture[..., :3].std() > 0.01
+    assert recipes.resume(folder / "checkpoint.safetensors").step == 30
+
+
+@pytest.mark.xfail(reason="bug: metrics.json holds Infinity when no sample is of high quality")
+def test_metrics_are_json_that_every_reader_accepts(folder):
+    """Infinity and NaN are not JSON: browsers refuse a file that holds them."""
+
+    def refuse(constant):
+        raise AssertionError(f"metrics.json holds {constant}")
+
+    json.loads((folder / "metrics.json").read_text(), parse_constant=refuse)
+
+
+def test_images_become_a_run_folder_too(run, tmp_path):
+    out = tmp_path / "digits"
+    status, printed, errors = run(
+        "train", "digits", "--steps", 2, "--out", out, "--samples", 64, "--width-g", 4, "--width-d", 4
+    )
+    assert status == 0, errors
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["frechet_distance"] > 10 * metrics["floor_frechet_distance"] > 0
+    assert json.loads(printed[printed.index("{") :]) == metrics
+
+
+def test_training_equals_the_library(folder):
+    game = recipes.build(recipes.from_json((folder / "recipe.json").read_text()))
+    assert all(math.isfinite(record.loss_d) for record in recipes.run(game))
+    recipes.save(game, folder / "other.safetensors")
+    assert same_state(folder / "checkpoint.safetensors", folder / "other.safetensors")
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(run, folder):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", folder, *TINY)
+    assert status == 1
+    assert errors == f"gan-tutor: {folder} already holds a run: continue it with --resume, or choose another --out"
+    assert before == {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_resuming_another_recipe_is_refused_with_the_difference(run, folder):
+    status, _, errors = run("train", "ring", "--steps", 30, "--lr-g", 0.5, "--out", folder, "--resume", *TINY)
+    assert status == 1
+    assert errors == f"gan-tutor: {folder} was trained with another recipe: lr_g was 0.001, is 0.5"
+
+
+def test_resuming_nothing_is_an_error(run, tmp_path):
+    status, _, errors = run("train", "ring", "--out", tmp_path / "none", "--resume")
+    assert status == 1
+    assert errors.startswith("gan-tutor: no checkpoint at ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_a_finished_run_measures_it_again(run, folder):
+    before = folder / "before.safetensors"
+    before.write_bytes((folder / "checkpoint.safetensors").read_bytes())
+    status, printed, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY)
+    assert status == 0, errors
+    assert "step 30 of 30" in printed
+    assert same_state(folder / "checkpoint.safetensors", before)
+
+
+@pytest.mark.xfail(reason="bug: a checkpoint saved by Ctrl-C between D's and G's step is of half a turn")
+@pytest.mark.parametrize("checkpoint_every", [500, 1])
+def test_ctrl_c_inside_a_step_saves_and_the_resumed_run_equals_a_straight_one(
+    run, tmp_path, monkeypatch, folder, checkpoint_every
+):
+    """The signal arrives after D's tenth step and before G's."""
+    g_step, calls = training.g_step, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 10:
+            signal.raise_signal(signal.SIGINT)
+        return g_step(*arguments)
+
+    monkeypatch.setattr(training, "g_step", interrupted)
+    out = tmp_path / "stopped"
+    every = ("--checkpoint-every", checkpoint_every)
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", out, *TINY, *every)
+    assert status == 130
+    assert "continue with the same command and --resume" in errors
+    assert "Traceback" not in errors
+    monkeypatch.undo()
+    assert 9 <= recipes.resume(out / "checkpoint.safetensors").step <= 10
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", out, "--resume", *TINY)
+    assert status == 0, errors
+    assert same_state(out / "checkpoint.safetensors", folder / "checkpoint.safetensors")
+
+
+def test_a_process_that_gets_ctrl_c_saves_and_exits_with_130(tmp_path, run):
+    out = tmp_path / "run"
+    command = ["train", "ring", "--steps", "600", "--out", str(out), *TINY]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gan_tutor", *command, "--checkpoint-every", "5"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdout.readline().endswith("step 0 of 600 on cpu\n")
+    while not (out / "checkpoint.safetensors").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "stopped at step" in errors
+    stopped = recipes.resume(out / "checkpoint.safetensors").step
+    assert 5 <= stopped < 600
+    assert sorted(p.name for p in out.iterdir()) == ["checkpoint.safetensors", "recipe.json"]
+    status, printed, errors = run(*command, "--resume")
+    assert status == 0, errors
+    assert f"step {stopped} of 600" in printed
+    assert json.loads((out / "metrics.json").read_text())["step"] == 600
+
+
+def test_divergence_is_one_line(run, tmp_path):
+    status, _, errors = run(
+        "train", "ring", "--optimizer", "sgd", "--loss", "least_squares", "--lr-d", 1e20, "--lr-g", 1e20, "--steps", 50,
+        "--out", tmp_path / "run", *TINY,
+    )  # fmt: skip
+    assert status == 1
+    last = errors.splitlines()[-1]
+    assert "gan-tutor: loss_" in last
+    assert "the run has diverged" in last
+    assert "Traceback" not in errors
+
+
+LATE = pytest.mark.xfail(reason="bug: a traceback, or an error only after the whole training")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "rings"), "ring_slow_d"),
+        (("train",), "ring"),
+        (("paint",), "train"),
+        (("train", "ring", "--loss", "gan"), "nonsaturating"),
+        (("train", "ring", "--steps", "0"), "steps must be positive, got 0"),
+        (("train", "ring", "--steps", "many"), "many"),
+        (("train", "ring", "--lr-g", "-1"), "lr_g must be positive, got -1"),
+        (("train", "ring", "--generator", "dcgan"), "generator must be mlp for ring, got dcgan"),
+        (("train", "ring", "--norm-d", "batch"), "norm_d must be none or spectral"),
+        (("train", "ring", "--stepz", "3"), "--stepz"),
+        (("train", "ring", "--device", "tpu"), "cuda"),
+        pytest.param(
+            ("train", "ring", "--checkpoint-every", "0"), "checkpoint.every must be at least 1, got 0", marks=LATE
+        ),
+        pytest.param(("train", "ring", "--samples", "0"), "samples must be at least 1, got 0", marks=LATE),
+        pytest.param(("train", "ring", "--threads", "0"), "threads must be at least 1, got 0", marks=LATE),
+        (("sample", "none"), "no checkpoint at none"),
+        (("evaluate", "none"), "no checkpoint at none"),
+    ],
+)
+def test_a_wrong_argument_is_named_without_a_traceback_and_nothing_is_written(
+    run, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    short = () if "--steps" in arguments or "ring" not in arguments else ("--steps", 2)
+    status, _, errors = run(*arguments, *short)
+    assert status in (1, 2)
+    assert re.search(message, " ".join(errors.replace("│", " ").split()))  # tyro breaks lines and draws a box
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_one_line(run, folder):
+    path = folder / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    for command in (
+        ("sample", folder),
+        ("evaluate", folder),
+        ("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY),
+    ):
+        status, _, errors = run(*command)
+        assert status == 1
+        assert len(errors.splitlines()) == 1
+        assert errors.startswith(f"gan-tutor: {path} is not a readable checkpoint")
+
+
+def test_cuda_without_a_gpu_is_a_clear_error(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    status, _, errors = run("train", "ring", "--device", "cuda", "--out", tmp_path / "run")
+    assert status == 1
+    assert errors == "gan-tutor: device cuda was asked for but torch sees no CUDA GPU; use --device auto or cpu"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sample_writes_a_picture_and_the_numbers(run, folder):
+    status, printed, errors = run("sample", folder, "--n", 20, "--seed", 3)
+    assert status == 0, errors
+    x = np.load(folder / "sample-3.npy")
+    assert x.shape == (20, 2)
+    assert x.dtype == np.float32
+    assert np.isfinite(x).all()
+    assert plt.imread(folder / "sample-3.png").std() > 0
+    assert "20 samples" in printed
+    run("sample", folder, "--n", 20, "--seed", 3, "--out", folder / "again.png")
+    run("sample", folder / "checkpoint.safetensors", "--n", 20, "--seed", 4)
+    assert np.array_equal(x, np.load(folder / "again.npy"))
+    assert not np.array_equal(x, np.load(folder / "sample-4.npy"))
+
+
+def test_samples_are_the_averaged_generator_s(run, folder):
+    run("sample", folder, "--n", 5)
+    G, recipe = recipes.load_generator(folder / "checkpoint.safetensors")
+    expected = training.generate(G, 5, recipe.latent_dim, torch.Generator().manual_seed(1_000_003))
+    assert np.allclose(np.load(folder / "sample-0.npy"), expected.numpy(), atol=1e-6)
+
+
+def test_evaluate_prints_numbers_beside_a_perfect_sampler_s(run, folder):
+    status, printed, errors = run("evaluate", folder, "--n", 200)
+    assert status == 0, errors
+    got = json.loads(printed)
+    assert got["samples"] == 200
+    assert got["perfect_modes"] == 8
+    assert got["perfect_high_quality"] == pytest.approx(0.9889, abs=1e-4)
+    assert set(got) >= {"modes", "high_quality", "reverse_kl"}
+    assert json.loads(run("evaluate", folder, "--n", 200)[1]) == got
+
+
+def test_help_describes_every_command_and_recipe(run):
+    status, printed, _ = run("--help")
+    assert status == 0
+    assert all(word in printed for word in ("train", "sample", "evaluate"))
+    status, printed, _ = run("train", "--help")
+    assert status == 0
+    assert all(name in printed for name in recipes.NAMES)
+
+
+def test_the_default_folder_is_named_by_data_and_seed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "ring", "--steps", 2, "--seed", 7, *TINY)[0] == 0
+    assert sorted(p.name for p in Path("runs/ring-7").iterdir()) == FILES
