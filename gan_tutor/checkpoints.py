@@ -86,11 +86,15 @@ def load(path: str | Path) -> Checkpoint:
         ) from error
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file but not a checkpoint of gan_tutor: train a run to get one")
-    if int(header["version"]) > VERSION:
+    try:
+        version, meta, groups = int(header["version"]), json.loads(header["meta"]), json.loads(header["groups"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} has a damaged header ({error!r}): it cannot be read") from error
+    if version > VERSION:
         raise ValueError(
-            f"{path} has checkpoint version {header['version']}, this gan_tutor reads up to {VERSION}: update gan_tutor"
+            f"{path} has checkpoint version {version}, this gan_tutor reads up to {VERSION}: update gan_tutor"
         )
-    return Checkpoint(json.loads(header["meta"]), tensors, json.loads(header["groups"]), path)
+    return Checkpoint(meta, tensors, groups, path)
 
 
 def restore(checkpoint: Checkpoint, parts: Mapping[str, Stateful]) -> None:
@@ -128,8 +132,14 @@ def _restore_part(part: Stateful, saved: dict[str, Tensor], groups: list[dict[st
     elif groups is None:
         raise ValueError("it holds no such optimiser")
     else:
+        owners = [p for group in part.param_groups for p in group["params"]]
         states: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.items():
             index, name = key.split("/", 1)
-            states.setdefault(int(index), {})[name] = value
+            states.setdefault(int(index), {})[name] = _laid_out_like(owners[int(index)], value)
         part.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _laid_out_like(owner: Tensor, value: Tensor) -> Tensor:
+    """Return the saved value with its parameter's memory layout, which fused optimisers take for granted."""
+    return torch.empty_like(owner).copy_(value) if value.shape == owner.shape else value

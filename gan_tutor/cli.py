@@ -4,9 +4,12 @@ A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `
 """
 
 import json
+import math
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -50,6 +53,9 @@ def train(
         samples: Samples that the final measurement takes.
         threads: CPU threads; more than one slows small networks down.
     """
+    for name, count in (("checkpoint-every", checkpoint_every), ("samples", samples), ("threads", threads)):
+        if count < 1:
+            raise ValueError(f"--{name} must be at least 1, got {count}")
     torch.set_num_threads(threads)
     where = _device(device)
     folder = out or Path("runs") / f"{recipe.data}-{recipe.seed}"
@@ -57,19 +63,19 @@ def train(
     checkpoint = folder / "checkpoint.safetensors"
     print(f"{folder}: {recipe.data}, {recipe.loss}, step {game.step} of {recipe.steps} on {where}", flush=True)
     began, first = time.perf_counter(), game.step
-    with tqdm(total=recipe.steps, initial=game.step, unit="step", mininterval=0.5, file=sys.stderr) as bar:
-        try:
-            for record in recipes.run(game):
-                bar.update()
-                if record.step % 100 == 0:
-                    bar.set_postfix(loss_d=f"{record.loss_d.item():.3f}", loss_g=f"{record.loss_g.item():.3f}")
-                if record.step % checkpoint_every == 0:
-                    recipes.save(game, checkpoint)
-        except KeyboardInterrupt:
-            recipes.save(game, checkpoint)
-            bar.close()
-            print(f"stopped at step {game.step}; continue with the same command and --resume", file=sys.stderr)
-            raise SystemExit(130) from None
+    progress = tqdm(total=recipe.steps, initial=game.step, unit="step", mininterval=0.5, file=sys.stderr)
+    with progress as bar, _asked_to_stop() as stopping:
+        for record in recipes.run(game):
+            bar.update()
+            if record.step % 100 == 0:
+                bar.set_postfix(loss_d=f"{record.loss_d.item():.3f}", loss_g=f"{record.loss_g.item():.3f}")
+            if record.step % checkpoint_every == 0 or stopping():
+                recipes.save(game, checkpoint)
+            if stopping():
+                break
+    if game.step < recipe.steps:
+        print(f"stopped at step {game.step}; continue with the same command and --resume", file=sys.stderr)
+        raise SystemExit(130)
     seconds = time.perf_counter() - began
     recipes.save(game, checkpoint)
     drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed))
@@ -129,6 +135,23 @@ def main() -> None:
         raise SystemExit(f"gan-tutor: {error}") from error
 
 
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C end the run after the turn under way, not within it; a second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start(recipe: recipes.Recipe, folder: Path, device: torch.device, resume: bool) -> recipes.Game:
     checkpoint = folder / "checkpoint.safetensors"
     if resume:
@@ -184,10 +207,17 @@ def _report(path: Path | None, metrics: dict[str, Any], drawn: Tensor, source: d
         metrics |= evaluation.score(drawn, source, _fresh(drawn.device, 2))
     except evaluation.NoMeasure as reason:
         print(f"not measured: {reason}", file=sys.stderr)
-    text = json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in metrics.items()}, indent=2)
+    text = json.dumps({name: _json(value) for name, value in metrics.items()}, indent=2, allow_nan=False)
     print(text)
     if path is not None:
         path.write_text(text + "\n")
+
+
+def _json(value: Any) -> Any:
+    """Round a float; JSON has no infinity, so a measure without a value becomes null."""
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return value
 
 
 if __name__ == "__main__":

@@ -69,6 +69,8 @@ class GanLoss:
         if real.ndim == fake.ndim == dimensions and same:
             return
         want, cure = ("(N,)", "end D with .flatten()") if dimensions == 1 else ("(N, F)", "pass D.features(x)")
+        if real.ndim == fake.ndim == dimensions:
+            cure = "draw as many real samples as latents"
         raise ValueError(
             f"{self.name}.{player}: real_logits and fake_logits must both have shape {want}"
             f"{' with the same N' if self.paired else ''}, got {tuple(real.shape)} and {tuple(fake.shape)}; {cure}"
@@ -76,7 +78,7 @@ class GanLoss:
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 minimax = GanLoss(

@@ -3,9 +3,10 @@
 Every penalty has the call shape `penalty(D, x_real, x_fake)` and returns a float scalar without its weight: the
 objective multiplies by gamma (R1, R2) or lambda (WGAN-GP). Norms are taken for each sample, over all of its
 dimensions. D must treat the samples of a batch independently (no BatchNorm), or "the gradient at a sample" means
-nothing. The input gradient is taken with `torch.func.grad`, so a penalty also works inside `torch.func` transforms.
+nothing. Penalties also work inside `torch.func` transforms.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -22,8 +23,13 @@ def squared_gradient_norm(D: Critic, x: Tensor) -> Tensor:
         D: Maps (N, ...) to logits (N,), each sample on its own.
         x: Samples (N, ...).
     """
-    gradient = torch.func.grad(lambda samples: D(samples).float().sum())(x.detach())
-    return gradient.float().flatten(1).square().sum(1)
+    try:
+        leaf = x.detach().requires_grad_()
+    except RuntimeError:  # inside a torch.func transform, which has its own derivative
+        gradient = torch.func.grad(lambda samples: D(samples).sum())(x.detach())
+    else:
+        (gradient,) = torch.autograd.grad(D(leaf).sum(), leaf, create_graph=True)
+    return gradient.to(torch.promote_types(gradient.dtype, torch.float32)).flatten(1).square().sum(1)
 
 
 def r1(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
@@ -85,12 +91,12 @@ def clip_weights(D: nn.Module, limit: float) -> None:
     """Clamp every parameter of D to [-limit, limit], in place: WGAN's first, crude Lipschitz constraint.
 
     Raises:
-        ValueError: `limit` is not positive.
+        ValueError: `limit` is not positive and finite.
 
     Source: arjovsky2017wgan.
     """
-    if limit <= 0:
-        raise ValueError(f"limit must be positive, got {limit}; the paper uses 0.01")
+    if not 0 < limit < math.inf:
+        raise ValueError(f"limit must be positive and finite, got {limit}; the paper uses 0.01")
     for parameter in D.parameters():
         parameter.clamp_(-limit, limit)
 

@@ -126,7 +126,7 @@ def image_grid(ax: Axes, images: Tensor, *, columns: int = 8) -> Axes:
 
 
 def tile(images: Tensor, *, columns: int = 8) -> np.ndarray:
-    """Return images (N, C, H, W) in [-1, 1] as one picture (rows*(H+1)+1, columns*(W+1)+1, 3) in [0, 1]."""
+    """Return images (N, C, H, W) in [-1, 1] as one picture (height, width, 3) in [0, 1], as make_grid lays it out."""
     from torchvision.utils import make_grid
 
     grid = make_grid(images.detach().float().cpu() / 2 + 0.5, nrow=columns, padding=1, pad_value=0.5)

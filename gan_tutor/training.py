@@ -58,7 +58,7 @@ def d_step(
     penalty: Penalty | None = None,
     weight: float = 1.0,
 ) -> Tensor:
-    """Move D one optimiser step against G(z); G does not change. Returns D's loss before the step."""
+    """Move D one optimiser step against G(z); G's parameters do not change. Returns D's loss before the step."""
     loss_d = discriminator_loss(G, D, loss, x_real, z, penalty, weight)
     opt_d.zero_grad(set_to_none=True)
     loss_d.backward()
@@ -154,7 +154,11 @@ def train(
     Source: goodfellow2014gan, algorithm 1. Differs: there G's step draws fresh latents, which costs a second pass of G.
     """
     _check_players(G, D, opt_g, opt_d)
-    for name, count in (("n_critic", n_critic), ("penalty_every", penalty_every), ("check_every", check_every or 1)):
+    for name, count in (
+        ("n_critic", n_critic),
+        ("penalty_every", penalty_every),
+        ("check_every", 1 if check_every is None else check_every),
+    ):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     batches = iter(batches)
@@ -198,12 +202,13 @@ def generate(G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, 
     """Return n samples of G in evaluation mode, shape (n, ...), computed `batch` at a time."""
     if n < 1 or batch < 1:
         raise ValueError(f"n and batch must be at least 1, got {n} and {batch}")
-    mode = G.training
+    modes = [(module, module.training) for module in G.modules()]
     G.eval()
     try:
         return torch.cat([G(z) for z in sample_z(n, latent_dim, generator).split(batch)])
     finally:
-        G.train(mode)
+        for module, training in modes:
+            module.training = training
 
 
 def _return(x_fake: Tensor, z: Tensor) -> Tensor:

@@ -63,8 +63,9 @@ class Mixture:
         """Return log p(x) in nats, shape (N,), for points (N, d).
 
         Raises:
-            ValueError: A component has sigma 0: it has no density.
+            ValueError: The points have another shape, or a component has sigma 0: it has no density.
         """
+        _check_points(x, self.shape[0])
         if (self.sigmas == 0).any():
             raise ValueError(f"{self.name} has a component with sigma 0, which has no density; give it a sigma")
         squared = (x[:, None] - self.means).square().sum(-1)
@@ -84,7 +85,7 @@ class Curve:
     """Points spread uniformly in t over a plane curve c(t), t in [0, 1], plus Gaussian noise of width sigma.
 
     p(x) is the integral of N(x; c(t), sigma^2 I) over t, computed by the midpoint rule with `nodes` nodes: a relative
-    error of about 1e-5 while the nodes lie well within sigma of each other along the curve.
+    error below 1e-4 while the nodes lie well within sigma of each other along the curve.
     """
 
     name: str
@@ -94,6 +95,10 @@ class Curve:
     device: str | torch.device = "cpu"
     shape: ClassVar[tuple[int, ...]] = (2,)
     range: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise ValueError(f"sigma must be positive, got {self.sigma}: a bare curve has no density")
 
     def to(self, device: str | torch.device) -> "Curve":
         """Return the same density, sampling on the device."""
@@ -106,6 +111,10 @@ class Curve:
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (N,), for points (N, 2)."""
+        _check_points(x, 2)
+        return torch.cat([self._log_prob(rows) for rows in x.split(10_000)])
+
+    def _log_prob(self, x: Tensor) -> Tensor:
         t = (torch.arange(self.nodes, dtype=torch.float64, device=x.device) + 0.5) / self.nodes
         squared = torch.cdist(x.double(), self.path(t)).square()
         gaussians = -squared / (2 * self.sigma**2) - math.log(2 * math.pi * self.sigma**2)
@@ -135,12 +144,16 @@ def mixture_1d(
 
 def ring(modes: int = 8, radius: float = 2.0, sigma: float = 0.05) -> Mixture:
     """`modes` equal Gaussians on a circle. The angle 2 pi is the angle 0 and appears once."""
+    if modes < 1:
+        raise ValueError(f"modes must be at least 1, got {modes}")
     angles = torch.arange(modes) * (2 * math.pi / modes)
     return _equal("ring", radius * torch.stack([angles.cos(), angles.sin()], dim=1), sigma)
 
 
 def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
     """side x side equal Gaussians on a square grid around 0."""
+    if side < 1:
+        raise ValueError(f"side must be at least 1, got {side}")
     axis = (torch.arange(side) - (side - 1) / 2) * spacing
     return _equal("grid", torch.cartesian_prod(axis, axis), sigma)
 
@@ -170,6 +183,12 @@ def two_moons(sigma: float = 0.05) -> Curve:
         return torch.stack([side * angle.cos() - upper + 0.5, side * (angle.sin() - 0.25)], dim=1)
 
     return Curve("two_moons", path, sigma)
+
+
+def _check_points(x: Tensor, dimensions: int) -> None:
+    # (N, 1) would broadcast against (K, 2) and answer nonsense.
+    if x.ndim != 2 or x.shape[1] != dimensions:
+        raise ValueError(f"points must have shape (N, {dimensions}), got {tuple(x.shape)}")
 
 
 def _equal(name: str, means: Tensor, sigma: float) -> Mixture:

@@ -67,6 +67,8 @@ def perfect_sampler(mixture: Mixture, n: int) -> Coverage:
     Quality: the chi-square probability of 3 sigma in d dimensions (0.9973, 0.9889 for d = 1, 2). Reverse KL: about
     (K - 1) / (2 N) for N high-quality samples, never 0 at a finite N. Modes: the expected number that n samples hit.
     """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
     quality = torch.special.gammainc(torch.tensor(mixture.means.shape[1] / 2), torch.tensor(4.5)).item()
     expected = mixture.weights.double() * quality * n
     modes = (1 - (1 - mixture.weights.double() * quality) ** n).sum()

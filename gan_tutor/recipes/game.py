@@ -115,7 +115,7 @@ def resume(path: str | Path, device: str | torch.device = "cpu") -> Game:
         ValueError: The file is no checkpoint or does not fit, or the run was on another kind of device, whose random
             numbers cannot be continued here.
     """
-    checkpoint = checkpoints.load(path)
+    checkpoint = _load(path)
     trained_on, here = checkpoint.meta["device"], torch.device(device).type
     if trained_on != here:
         raise ValueError(
@@ -130,11 +130,19 @@ def resume(path: str | Path, device: str | torch.device = "cpu") -> Game:
 
 def load_generator(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Recipe]:
     """Return the averaged generator of a checkpoint, in evaluation mode, and its recipe. Needs no data set."""
-    checkpoint = checkpoints.load(path)
+    checkpoint = _load(path)
     recipe = from_dict(checkpoint.meta["recipe"])
     G = _generator(recipe, sample_shape(recipe))
     checkpoints.restore(checkpoint, {"ema": G})
     return G.to(device).eval().requires_grad_(False), recipe
+
+
+def _load(path: str | Path) -> checkpoints.Checkpoint:
+    checkpoint = checkpoints.load(path)
+    missing = {"recipe", "step", "device"} - set(checkpoint.meta)
+    if missing:
+        raise ValueError(f"{path} holds no {', '.join(sorted(missing))}: it was not written by recipes.save")
+    return checkpoint
 
 
 def sample_shape(recipe: Recipe) -> tuple[int, ...]:
