@@ -89,7 +89,7 @@ def load(path: str | Path) -> Checkpoint:
     try:
         version, meta, groups = int(header["version"]), json.loads(header["meta"]), json.loads(header["groups"])
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} has a damaged header ({error!r}): it cannot be read") from error
+        raise ValueError(f"{path} is not a readable checkpoint: its header is damaged ({error!r})") from error
     if version > VERSION:
         raise ValueError(
             f"{path} has checkpoint version {version}, this gan_tutor reads up to {VERSION}: update gan_tutor"

@@ -180,7 +180,7 @@ def spread(ax: Axes, names: Sequence[str], values: Sequence[Sequence[float]], *,
         ax.axvline(ceiling, color=REAL, linestyle="--", linewidth=1.2, label="perfect sampler")
         ax.legend()
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     return ax
 
 

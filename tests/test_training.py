@@ -415,7 +415,6 @@ def test_a_count_of_zero_is_refused(name):
         play(*toy(), **{name: 0})
 
 
-@pytest.mark.xfail(reason="bug: check_every=0 is silently the default")
 def test_never_checking_is_refused():
     with pytest.raises(ValueError, match="check_every must be at least 1, got 0"):
         play(*toy(), check_every=0)
@@ -553,7 +552,6 @@ def test_generate_gives_the_mode_back_after_a_failure():
     assert G.training
 
 
-@pytest.mark.xfail(reason="bug: generate puts every layer into G's own mode")
 def test_generate_leaves_a_layer_in_evaluation_mode_as_it_was():
     G = networks.DCGANGenerator(LATENT, width=4)
     layer = next(m for m in G.modules() if isinstance(m, nn.BatchNorm2d)).eval()

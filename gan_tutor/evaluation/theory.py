@@ -27,6 +27,7 @@ def optimal_discriminator(log_p: LogDensity, log_q: LogDensity, x: Tensor) -> Te
     return optimal_logit(log_p, log_q, x).sigmoid()
 
 
+@torch.no_grad()
 def game_value(
     log_p: LogDensity, log_q: LogDensity, logit: Callable[[Tensor], Tensor], points: Tensor, cell: float
 ) -> float:

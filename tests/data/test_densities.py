@@ -223,9 +223,6 @@ def test_a_point_has_samples_and_no_density():
         point.log_prob(torch.zeros(1, 2))
 
 
-@pytest.mark.xfail(
-    reason="bug: points (N, 1) broadcast against centres (K, 2)", raises=(IndexError, pytest.fail.Exception)
-)
 @pytest.mark.parametrize(("make", "shape"), [(data.ring, (5, 1)), (data.gaussian, (5,)), (data.gaussian, (1,))])
 def test_points_of_another_dimension_have_no_density(make, shape):
     with pytest.raises(ValueError, match=r"must have shape \(N, "):
