@@ -69,7 +69,8 @@ MUTANTS = [
            "(softplus(fake) - (1 - real_target) * fake).mean()"),
     Mutant("smoothing with the wrong weight", "losses", "return replace(", "real_target * real",
            "(1 - real_target) * real"),
-    Mutant("half precision is kept", "losses", "def _at_least_float32", "x.to(torch.promote_types(x.dtype, torch.float32))", "x"),
+    Mutant("half precision is kept", "losses", "def _at_least_float32",
+           "x.to(torch.promote_types(x.dtype, torch.float32))", "x"),
     Mutant("shapes are not compared", "losses", "def _check(", "real.ndim == fake.ndim == dimensions", "True"),
     Mutant("unequal pairs are let through", "losses", "def _check(", " and same", ""),
     # The penalties: detach, norm dimension, samples, mean for sum, the shares.

@@ -40,7 +40,7 @@ def discriminators():
 
 @pytest.mark.parametrize(("G", "shape"), list(generators()))
 def test_generators_make_samples_of_their_shape_in_their_range(G, shape):
-    x = G(10 * torch.randn(6, 5))
+    x = G(100 * torch.randn(6, 5))
     assert x.shape == (6, *shape)
     assert x.dtype == torch.float32
     if G.output_range is None:
