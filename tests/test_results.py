@@ -1,0 +1,52 @@
+"""The stored results: each says where it was measured, of which recipe, and is no better than perfect."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gan_tutor import recipes
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+FILES = sorted(RESULTS.glob("*.json"))
+RECIPES = sorted(RESULTS.glob("recipe_*.json"))
+
+
+def test_there_are_results():
+    assert {path.stem for path in FILES} >= {"recipe_digits", "recipe_fashion", "recipe_ring", "loop_cpu"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_result_names_its_machine(path):
+    machine = json.loads(path.read_text())["machine"]
+    assert all(machine[key] for key in ("cpu", "cores", "threads", "python", "torch", "date"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_s_result_is_of_the_recipe_in_the_catalogue(path):
+    result = json.loads(path.read_text())
+    name = path.stem.removeprefix("recipe_")
+    assert recipes.from_dict(result["recipe"]) == recipes.named(name)
+    assert len(result["runs"]) >= 3
+    for seed, rows in result["runs"].items():
+        assert rows[-1]["step"] == recipes.named(name).steps
+        assert (RESULTS / f"{path.stem}_{seed}.png").is_file()
+
+
+def last_rows(name):
+    runs = json.loads((RESULTS / f"recipe_{name}.json").read_text())["runs"]
+    return [rows[-1] for rows in runs.values()]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("digits", 4.0), ("fashion", 6.0)])
+def test_the_default_image_recipes_reach_their_distance_within_a_minute(name, limit):
+    for row in last_rows(name):
+        assert row["floor_frechet_distance"] < row["frechet_distance"] <= limit
+        assert row["cpu_seconds"] <= 60
+
+
+def test_the_default_ring_covers_every_mode_within_eight_seconds():
+    for row in last_rows("ring"):
+        assert row["modes"] == row["perfect_modes"] == 8
+        assert 0.85 <= row["high_quality"] <= row["perfect_high_quality"]
+        assert row["cpu_seconds"] <= 8
