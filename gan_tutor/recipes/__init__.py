@@ -1,4 +1,4 @@
-"""A recipe describes an experiment completely: the command line's flags, the header of a checkpoint, a lab's state.
+"""A recipe describes an experiment completely: the command line's flags and the header of a checkpoint.
 
 `named("ring")` gives a tried one, `build` makes a game of it, `run` plays the game.
 """
