@@ -34,7 +34,7 @@ class DCGANGenerator(nn.Module):
         widths = [width * 2**k for k in reversed(range(doublings))]
         self.net = nn.Sequential()
         if mapping:
-            self.net.extend([nn.Linear(latent_dim, mapping), nn.LeakyReLU(0.2)])
+            self.net.extend([nn.Linear(latent_dim, mapping), nn.ReLU()])
         self.net.append(nn.Linear(mapping or latent_dim, widths[0] * first**2, bias=False))
         self.net.append(nn.Unflatten(1, (widths[0], first, first)))
         for wide, narrow in zip(widths, [*widths[1:], None], strict=True):

@@ -191,7 +191,7 @@ def test_no_network_ends_in_a_sigmoid():
 
 def test_a_mapping_is_one_hidden_layer_before_the_first_feature_map():
     plain, mapped = networks.DCGANGenerator(8, width=4), networks.DCGANGenerator(8, width=4, mapping=16)
-    assert [type(m) for m in mapped.net[:3]] == [torch.nn.Linear, torch.nn.LeakyReLU, torch.nn.Linear]
+    assert [type(m) for m in mapped.net[:3]] == [torch.nn.Linear, torch.nn.ReLU, torch.nn.Linear]
     count = [sum(p.numel() for p in network.parameters()) for network in (plain, mapped)]
     first = 8 * 7 * 7  # 2 * width channels of 7x7
     assert count[1] - count[0] == (8 * 16 + 16) + (16 - 8) * first
