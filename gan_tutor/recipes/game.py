@@ -175,7 +175,12 @@ def source(recipe: Recipe) -> Any:
 def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
     if recipe.generator == "dcgan":
         return networks.DCGANGenerator(
-            recipe.latent_dim, channels=shape[0], size=shape[-1], width=recipe.width_g, mapping=recipe.mapping_g
+            recipe.latent_dim,
+            channels=shape[0],
+            size=shape[-1],
+            width=recipe.width_g,
+            mapping=recipe.mapping_g,
+            refine=recipe.refine_g,
         )
     return networks.MLPGenerator(
         recipe.latent_dim,

@@ -32,6 +32,7 @@ class Recipe:
         width_g: Units of G's hidden layers (mlp), or channels of its last hidden layer (dcgan).
         width_d: Units of D's hidden layers (mlp), or channels after its first convolution.
         mapping_g: Units of a hidden layer between z and a dcgan G's first feature map; 0 is none.
+        refine_g: 3x3 convolutions at a dcgan G's first feature map.
         depth_g: Hidden layers of an mlp G.
         depth_d: Hidden layers of an mlp D.
         activation_g: Non-linearity of an mlp G.
@@ -68,6 +69,7 @@ class Recipe:
     width_g: int = 128
     width_d: int = 128
     mapping_g: int = 0
+    refine_g: int = 0
     depth_g: int = 2
     depth_d: int = 2
     activation_g: Activation = "relu"
@@ -101,7 +103,7 @@ class Recipe:
 
 IMAGE_SETS = ("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
 _POSITIVE = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps", "lr_g", "lr_d")
-_NOT_NEGATIVE = ("mapping_g", "depth_g", "depth_d", "penalty_weight", "clip", "seed")
+_NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "penalty_weight", "clip", "seed")
 _SHARES = ("beta1", "beta2", "ema_decay")
 
 

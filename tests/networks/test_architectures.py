@@ -80,16 +80,15 @@ def test_without_batch_norm_a_logit_depends_on_its_own_sample_only(D, shape):
         assert torch.allclose(D(x)[:3], D(x[:3]), atol=1e-6)
 
 
-def test_the_players_of_fast28_have_the_published_sizes():
-    """G: 64 -> 64x7x7 -> 32x14x14 -> 1x28x28. D: two 3x3 convolutions of 64 at 7x7 and a linear layer."""
+def test_the_players_of_28x28_have_the_sizes_of_their_layers():
+    """G: 64 -> 64x7x7 -> 32x14x14 -> 1x28x28. D: 16x7x7 -> 64x7x7 -> 96x4x4 -> 256 -> 1."""
     linear, norms = 64 * 64 * 49, 2 * 64 + 2 * 32
     convolutions = 64 * 32 * 16 + (32 * 16 + 1)
     G = networks.DCGANGenerator(64)
     assert count(G) == linear + norms + convolutions
     assert count(G) == pytest.approx(234_000, rel=0.01)
     D = networks.SpaceToDepthDiscriminator()
-    assert count(D) == (16 * 64 * 9 + 64) + (64 * 64 * 9 + 64) + (64 * 49 + 1)
-    assert count(D) == pytest.approx(49_000, rel=0.01)
+    assert count(D) == (16 * 64 * 9 + 64) + (64 * 96 * 9 + 96) + (96 * 16 * 256 + 256) + (256 + 1)
 
 
 def test_mlps_have_the_layers_that_were_asked_for():
@@ -187,6 +186,13 @@ def test_unknown_words_are_refused_with_the_allowed_ones():
 def test_no_network_ends_in_a_sigmoid():
     for D, _ in discriminators():
         assert not any(isinstance(m, (nn.Sigmoid, nn.Softmax, nn.Tanh)) for m in D.modules())
+
+
+def test_refining_adds_3x3_convolutions_at_the_first_feature_map():
+    plain, refined = networks.DCGANGenerator(8, width=4), networks.DCGANGenerator(8, width=4, refine=2)
+    added = sum(p.numel() for p in refined.parameters()) - sum(p.numel() for p in plain.parameters())
+    assert added == 2 * (8 * 8 * 9 + 2 * 8)
+    assert refined(torch.randn(5, 8)).shape == (5, 1, 28, 28)
 
 
 def test_a_mapping_is_one_hidden_layer_before_the_first_feature_map():
