@@ -10,7 +10,7 @@ from gan_tutor.recipes import Recipe
 
 COUNTS = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps")
 RATES = ("lr_g", "lr_d")
-NOT_NEGATIVE = ("depth_g", "depth_d", "seed")
+NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
 WEIGHTS = ("penalty_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
 SWITCHES = ("standardize", "bf16", "channels_last", "compile")
