@@ -4,6 +4,7 @@
 the body of the loop. A record holds device tensors: nothing in a step waits for the device.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -248,8 +249,7 @@ def _check_players(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, opt
 
 
 def _check_finite(records: list[Record]) -> None:
-    values = torch.stack([torch.stack((record.loss_d.float(), record.loss_g.float())) for record in records])
-    if values.isfinite().all():
-        return
-    row, column = (~values.isfinite()).nonzero()[0].tolist()
-    raise NonFinite(records[row].step, ("loss_d", "loss_g")[column], values[row, column].item())
+    values = torch.stack([value for record in records for value in (record.loss_d, record.loss_g)]).tolist()
+    for k, value in enumerate(values):
+        if not math.isfinite(value):
+            raise NonFinite(records[k // 2].step, ("loss_d", "loss_g")[k % 2], value)
