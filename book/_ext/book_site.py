@@ -23,7 +23,10 @@ ROLES = {
 
 def is_thebe(asset: Any) -> bool:
     """Whether a script or style sheet belongs to Thebe."""
-    return "thebe" in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', None)}".lower()
+    return (
+        "thebe"
+        in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', None)}".lower()
+    )
 
 
 def without_repeats(assets: list[Any]) -> list[Any]:
@@ -31,7 +34,10 @@ def without_repeats(assets: list[Any]) -> list[Any]:
     first: dict[tuple[str, str], Any] = {}
     for asset in assets:
         attributes = getattr(asset, "attributes", None) or {}
-        key = (str(getattr(asset, "filename", asset) or ""), str(attributes.get("body", "")))
+        key = (
+            str(getattr(asset, "filename", asset) or ""),
+            str(attributes.get("body", "")),
+        )
         first.setdefault(key, asset)
     return list(first.values())
 
@@ -43,11 +49,19 @@ def without_thebe(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             node.parent.remove(node)
 
 
-def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+def mend_page(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: Any,
+) -> None:
     """Repair one page's context before it is written."""
     for kind in ("script_files", "css_files"):
         assets = context.get(kind, [])
-        assets[:] = without_repeats([a for a in assets if not is_thebe(a)])  # in place: Sphinx keeps the list
+        assets[:] = without_repeats(
+            [a for a in assets if not is_thebe(a)]
+        )  # in place: Sphinx keeps the list
     for old, new in ROLES.items():
         if "body" in context:
             context["body"] = context["body"].replace(old, new)
