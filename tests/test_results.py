@@ -42,6 +42,8 @@ def last_rows(name):
 
 @pytest.mark.parametrize(("name", "limit"), [("digits", 4.0), ("fashion", 6.0)])
 def test_the_default_image_recipes_reach_their_distance_in_about_a_minute(name, limit):
+    # The issue asked for the limit on every seed within 60 s. What was recorded holds it in the median and in about a
+    # minute, so this guards the record; it does not show that the target is met.
     rows = last_rows(name)
     distances = [row["frechet_distance"] for row in rows]
     assert rows[0]["floor_frechet_distance"] < statistics.median(distances) <= limit

@@ -1,4 +1,4 @@
-"""Tried recipes, by name. Where each comes from and how well it does: `benchmarks/results/`."""
+"""Recipes by name. Those that were recorded have a result in `benchmarks/results/`; the others have none yet."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
         replace(_SMALL_D, loss="relativistic", penalty="r1_r2", penalty_weight=1.0, beta1=0.0, beta2=0.99),
     ),
     "grid": (
-        "twenty-five Gaussians, all covered and evenly",
+        "twenty-five Gaussians, with relativistic pairing, R1 and R2",
         Recipe(
             data="grid", standardize=True, width_g=256, width_d=256, depth_g=3, depth_d=3, batch_size=256,
             loss="relativistic", penalty="r1_r2", penalty_weight=0.02, beta1=0.0, beta2=0.99,
