@@ -9,7 +9,6 @@ round, so a machine that slows down slows all of them. All train the same networ
 tight            what a careful programmer writes for one GAN: fused Adam, logits, one pass of G, D frozen in G's step
 gan_tutor        `training.train`, as the recipes use it: records, the check for NaN, no moving average
 pytorch-examples the style of pytorch/examples' DCGAN: two backward passes for D, `.item()` for the log, plain Adam
-tight            what a careful programmer writes for one GAN: fused Adam, logits, one pass of G, D frozen for G
 
 Results: results/loop_<device>.json
 """
@@ -28,7 +27,7 @@ from machine import store
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan_tutor import data, losses, networks, training
+from gan_tutor import data, host, losses, networks, training
 
 Turns = Callable[[int], None]
 
@@ -234,7 +233,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    host.tune()  # for every contestant alike
     names = list(CONTESTANTS)
     try:
         importlib.import_module("torchgan")

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import torch
 from machine import RESULTS, store
 
-from gan_tutor import evaluation, plots, recipes, training
+from gan_tutor import evaluation, host, plots, recipes, training
 
 
 def measure(recipe: recipes.Recipe, samples: int, marks: list[float], picture: str | None) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="instead of the recipe's own number")
     parser.add_argument("--marks", nargs="*", type=float, default=[], help="CPU seconds at which to score as well")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    host.tune()
     matplotlib.use("Agg")
     plots.style("light")
     for name in arguments.names:

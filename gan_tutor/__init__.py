@@ -13,6 +13,7 @@ _MODULES = (
     "checkpoints",
     "data",
     "evaluation",
+    "host",
     "losses",
     "networks",
     "objectives",

@@ -19,7 +19,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_tutor import data, evaluation, plots, recipes, training
+from gan_tutor import data, evaluation, host, plots, recipes, training
 
 Device = Literal["auto", "cpu", "cuda"]
 _NAMED = {name: recipes.named(name) for name in recipes.NAMES}
@@ -56,7 +56,7 @@ def train(
     for name, count in (("checkpoint-every", checkpoint_every), ("samples", samples), ("threads", threads)):
         if count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
-    torch.set_num_threads(threads)
+    host.tune(threads)
     where = _device(device)
     folder = out or Path("runs") / f"{recipe.data}-{recipe.seed}"
     game = _start(recipe, folder, where, resume)
@@ -78,22 +78,33 @@ def train(
         raise SystemExit(130)
     seconds = time.perf_counter() - began
     recipes.save(game, checkpoint)
-    drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed))
+    y = _labels(game.source, recipe, samples, where)
+    drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed), y=y)
     _draw(folder / "samples.png", drawn, game.source)
-    metrics = {
+    metrics: dict[str, Any] = {
         "step": game.step,
         "seconds": round(seconds, 2),
         "steps_per_second": round((game.step - first) / seconds, 1),
     }
-    _report(folder / "metrics.json", metrics | {"device": _name(where), "torch": torch.__version__}, drawn, game.source)
+    metrics |= {"device": _name(where), "torch": torch.__version__}
+    _report(folder / "metrics.json", metrics, drawn, game.source, y)
 
 
-def sample(run: RunPath, n: int = 64, seed: int = 0, out: Path | None = None, device: Device = "auto") -> None:
+def sample(
+    run: RunPath,
+    n: int = 64,
+    label: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    device: Device = "auto",
+) -> None:
     """Draw samples from a run's averaged generator: a picture, and the numbers as .npy.
 
     Args:
         run: Run folder, or a checkpoint file.
         n: Number of samples.
+        label: Class to ask a conditional generator for, from 0. Without it every class gets a row, all of equal
+            length: n is rounded up to full rows.
         seed: Seed of the latents.
         out: Picture to write; <run>/sample-<seed>.png if not given. The array goes beside it.
         device: "auto" takes a CUDA GPU if there is one.
@@ -103,15 +114,18 @@ def sample(run: RunPath, n: int = 64, seed: int = 0, out: Path | None = None, de
     path = run / "checkpoint.safetensors" if run.is_dir() else run
     where = _device(device)
     G, recipe = recipes.load_generator(path, where)
-    drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed))
+    y = _asked(recipe, n, label, where)
+    drawn = training.generate(G, n if y is None else len(y), recipe.latent_dim, _fresh(where, seed), y=y)
     picture = out or path.parent / f"sample-{seed}.png"
-    _draw(picture, drawn)
+    _draw(picture, drawn, rows=recipes.class_count(recipe) if label is None else 0)
     np.save(picture.with_suffix(".npy"), drawn.cpu().numpy())
-    print(f"{n} samples: {picture} and {picture.with_suffix('.npy')}")
+    print(f"{len(drawn)} samples: {picture} and {picture.with_suffix('.npy')}")
 
 
 def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto") -> None:
     """Measure a run's averaged generator on fresh samples and print the numbers beside a perfect sampler's.
+
+    A conditional generator is asked for classes in the proportions of the data.
 
     Args:
         run: Run folder, or a checkpoint file.
@@ -122,8 +136,10 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
     path = run / "checkpoint.safetensors" if run.is_dir() else run
     where = _device(device)
     G, recipe = recipes.load_generator(path, where)
-    drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed))
-    _report(None, {"samples": n, "seed": seed}, drawn, recipes.source(recipe).to(where))
+    source = recipes.source(recipe).to(where)
+    y = _labels(source, recipe, n, where)
+    drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed), y=y)
+    _report(None, {"samples": n, "seed": seed}, drawn, source, y)
 
 
 def main() -> None:
@@ -187,10 +203,33 @@ def _fresh(device: torch.device, seed: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed + 1_000_003)
 
 
-def _draw(path: Path, drawn: Tensor, source: data.Source | None = None) -> None:
+def _labels(source: Any, recipe: recipes.Recipe, n: int, device: torch.device) -> Tensor | None:
+    """Draw the classes to ask a conditional generator for, as the data has them."""
+    if recipe.condition == "none":
+        return None
+    labels: Tensor = source.sample_labelled(n, _fresh(device, 3))[1]
+    return labels
+
+
+def _asked(recipe: recipes.Recipe, n: int, label: int | None, device: torch.device) -> Tensor | None:
+    classes = recipes.class_count(recipe)
+    if label is None:
+        return (
+            torch.arange(classes, device=device).repeat_interleave(max(0, math.ceil(n / classes))) if classes else None
+        )
+    if not 0 <= label < classes:
+        must = f"--label must be from 0 to {classes - 1}" if classes else "--label needs a run with a condition"
+        raise ValueError(f"{must}, got {label} for {recipe.data} with condition {recipe.condition}")
+    return torch.full((n,), label, device=device)
+
+
+def _draw(path: Path, drawn: Tensor, source: data.Source | None = None, rows: int = 0) -> None:
     plots.style("light")
     figure, ax = plt.subplots(figsize=(5, 5))
-    if drawn.ndim == 4:
+    if drawn.ndim == 4 and rows:  # a class in each row
+        shown = drawn.unflatten(0, (rows, -1))[:, :8]
+        plots.image_grid(ax, shown.flatten(0, 1), columns=shown.shape[1])
+    elif drawn.ndim == 4:
         plots.image_grid(ax, drawn[:64])
     elif drawn.shape[1] == 2:
         real = None if source is None else source.sample(len(drawn), _fresh(drawn.device, 1))
@@ -202,7 +241,13 @@ def _draw(path: Path, drawn: Tensor, source: data.Source | None = None) -> None:
     plt.close(figure)
 
 
-def _report(path: Path | None, metrics: dict[str, Any], drawn: Tensor, source: data.Source) -> None:
+def _report(
+    path: Path | None, metrics: dict[str, Any], drawn: Tensor, source: data.Source, y: Tensor | None = None
+) -> None:
+    name: Any = getattr(source, "name", None)
+    if y is not None and name in ("digits", "fashion"):
+        metrics["class_accuracy"] = evaluation.class_accuracy(drawn.cpu(), y.cpu(), name)
+        metrics["ceiling_class_accuracy"] = evaluation.feature_facts(name)["test_accuracy"]
     try:
         metrics |= evaluation.score(drawn, source, _fresh(drawn.device, 2))
     except evaluation.NoMeasure as reason:
