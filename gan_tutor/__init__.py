@@ -14,6 +14,7 @@ _MODULES = (
     "data",
     "evaluation",
     "host",
+    "lab",
     "losses",
     "networks",
     "objectives",

@@ -8,14 +8,15 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gan_tutor.losses import GanLoss
-from gan_tutor.objectives import discriminator_loss, generator_loss
+from gan_tutor.networks import Given
+from gan_tutor.objectives import Term, discriminator_loss, generator_loss
 from gan_tutor.penalties import Penalty
 
 
@@ -74,10 +75,12 @@ def g_step(
     loss: GanLoss,
     x_real: Tensor,
     z: Tensor,
+    term: Term | None = None,
+    weight: float = 1.0,
 ) -> Tensor:
     """Move G one optimiser step through D; D's parameters do not change. Returns G's loss before the step."""
     with frozen(D):
-        loss_g = generator_loss(G, D, loss, x_real, z)
+        loss_g = generator_loss(G, D, loss, x_real, z, term, weight)
         opt_g.zero_grad(set_to_none=True)
         loss_g.backward()
     opt_g.step()
@@ -100,7 +103,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
 def train(
     G: nn.Module,
     D: nn.Module,
-    batches: Iterator[Tensor],
+    batches: Iterator[Tensor] | Iterator[tuple[Tensor, Tensor]],
     *,
     loss: GanLoss,
     opt_g: torch.optim.Optimizer,
@@ -112,6 +115,8 @@ def train(
     penalty: Penalty | None = None,
     penalty_weight: float = 1.0,
     penalty_every: int = 1,
+    term: Term | None = None,
+    term_weight: float = 1.0,
     ema: nn.Module | None = None,
     ema_decay: float = 0.999,
     schedule: Callable[[int], float] | None = None,
@@ -126,7 +131,8 @@ def train(
     Args:
         G: The generator, on the device of `generator`.
         D: The discriminator.
-        batches: Endless iterator of real batches (N, ...), as from `data.batches`.
+        batches: Endless iterator of real batches (N, ...), as from `data.batches`; or of pairs (x, y) with conditions
+            y, as from `data.labelled_batches`, for conditional G(z, y) and D(x, y), which both get the batch's y.
         loss: The adversarial loss.
         opt_g: Optimiser of G's parameters only.
         opt_d: Optimiser of D's parameters only.
@@ -137,6 +143,8 @@ def train(
         penalty: Penalty on D, or None.
         penalty_weight: gamma of R1/R2, lambda of WGAN-GP.
         penalty_every: Take the penalty in every k-th turn with k times the weight ("lazy"); 1 is every turn.
+        term: A further term of G's loss, or None.
+        term_weight: Its factor.
         ema: A copy of G that becomes the exponential moving average of G, in place; or None.
         ema_decay: Share of the average that a step keeps, in [0, 1). Early steps keep step / (step + 1) at most.
         schedule: Factor on both learning rates and on the penalty's weight at a step, or None for constant ones.
@@ -162,7 +170,7 @@ def train(
     ):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
-    batches = iter(batches)
+    stream: Iterator[Any] = iter(batches)
     unchecked: list[Record] = []
     check_every = check_every or (1 if generator.device.type == "cpu" else 50)
     for step in range(start + 1, steps + 1):
@@ -170,14 +178,13 @@ def train(
         due = penalty if step % penalty_every == 0 else None
         weight = factor * penalty_every * penalty_weight
         for _ in range(n_critic - 1):
-            x_real = _next(batches, step)
-            d_step(G, D, opt_d, loss, x_real, sample_z(len(x_real), latent_dim, generator), due, weight)
-        x_real = _next(batches, step)
+            x_real, g, d = _next(stream, step, G, D)
+            d_step(g, d, opt_d, loss, x_real, sample_z(len(x_real), latent_dim, generator), due, weight)
+        x_real, g, d = _next(stream, step, G, D)
         z = sample_z(len(x_real), latent_dim, generator)
-        x_fake = G(z)
-        made = partial(_return, x_fake)  # one pass of G serves both players
-        loss_d = d_step(made, D, opt_d, loss, x_real, z, due, weight)
-        loss_g = g_step(made, D, opt_g, loss, x_real, z)
+        made = partial(_return, g(z))  # one pass of G serves both players
+        loss_d = d_step(made, d, opt_d, loss, x_real, z, due, weight)
+        loss_g = g_step(made, d, opt_g, loss, x_real, z, term, term_weight)
         if ema is not None:
             update_ema(ema, G, min(ema_decay, step / (step + 1)))
         unchecked.append(Record(step, loss_d, loss_g))
@@ -199,14 +206,31 @@ def update_ema(ema: nn.Module, G: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def generate(G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, *, batch: int = 500) -> Tensor:
-    """Return n samples of G in evaluation mode, shape (n, ...), computed `batch` at a time."""
+def generate(
+    G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, *, y: Tensor | None = None, batch: int = 500
+) -> Tensor:
+    """Return n samples of G in evaluation mode, shape (n, ...), computed `batch` at a time.
+
+    Args:
+        G: The generator: G(z), or G(z, y) if conditions are given.
+        n: Number of samples.
+        latent_dim: Size of z.
+        generator: Source of the latents.
+        y: Conditions (n, ...), one for each sample, for a conditional G.
+        batch: Samples computed at a time.
+
+    Raises:
+        ValueError: A count is below 1, or there is not one condition for each sample.
+    """
     if n < 1 or batch < 1:
         raise ValueError(f"n and batch must be at least 1, got {n} and {batch}")
+    if y is not None and len(y) != n:
+        raise ValueError(f"y must hold one condition for each of the {n} samples, got {len(y)}")
     modes = [(module, module.training) for module in G.modules()]
     G.eval()
     try:
-        return torch.cat([G(z) for z in sample_z(n, latent_dim, generator).split(batch)])
+        inputs = [rows.split(batch) for rows in (sample_z(n, latent_dim, generator), y) if rows is not None]
+        return torch.cat([G(*rows) for rows in zip(*inputs, strict=True)])
     finally:
         for module, training in modes:
             module.training = training
@@ -216,13 +240,18 @@ def _return(x_fake: Tensor, z: Tensor) -> Tensor:
     return x_fake
 
 
-def _next(batches: Iterator[Tensor], step: int) -> Tensor:
+def _next(stream: Iterator[Any], step: int, G: nn.Module, D: nn.Module) -> tuple[Tensor, nn.Module, nn.Module]:
+    """Return the next real batch and the players, told its conditions if it has any."""
     try:
-        return next(batches)
+        batch = next(stream)
     except StopIteration:
         raise ValueError(
             f"the real batches ended at step {step}: train needs an endless iterator; use data.batches"
         ) from None
+    if isinstance(batch, Tensor):
+        return batch, G, D
+    x_real, y = batch
+    return x_real, Given(G, y), Given(D, y)
 
 
 def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> float:

@@ -16,7 +16,7 @@ FLOORS = {
     "objectives": 1,
     "training": 2, "checkpoints": 2,
     "recipes": 3,
-    "cli": 4,
+    "cli": 4, "lab": 4,
     "__main__": 5,
 }  # fmt: skip
 # What only some rooms may import; everything else is torch, torchvision, numpy and the standard library.
@@ -24,6 +24,8 @@ ONLY_IN = {
     "matplotlib": {"plots", "cli"},
     "scipy": {"evaluation"},
     "tyro": {"cli"},
+    "anywidget": {"lab"},
+    "ipywidgets": {"lab"},
     "tqdm": {"cli"},
     "safetensors": {"checkpoints", "evaluation"},
     "torchmetrics": {"evaluation"},

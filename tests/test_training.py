@@ -286,9 +286,9 @@ def test_a_turn_is_n_critic_fresh_steps_of_d_and_one_of_g_on_the_last_of_them(mo
         seen["d"].append((x_real, G(z).detach()))
         return d_step(G, D, opt, loss, x_real, z, *rest)
 
-    def watched_g(G, D, opt, loss, x_real, z):
+    def watched_g(G, D, opt, loss, x_real, z, *term):
         seen["g"].append((x_real, G(z).detach()))
-        return g_step(G, D, opt, loss, x_real, z)
+        return g_step(G, D, opt, loss, x_real, z, *term)
 
     monkeypatch.setattr(training, "d_step", watched_d)
     monkeypatch.setattr(training, "g_step", watched_g)

@@ -4,8 +4,8 @@ A *source* has `shape` (of one sample), `range` ((low, high), or None if unbound
 returns float32 samples (n, *shape) on the source's device.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,24 +22,32 @@ from gan_tutor.data.densities import (
     two_moons,
 )
 from gan_tutor.data.images import ImageSet, digits, fashion, torchvision_set
+from gan_tutor.data.stacked import StackedDigits, stacked_digits
 
 __all__ = [
     "Curve",
     "ImageSet",
+    "Labelled",
     "Mixture",
     "Source",
+    "StackedDigits",
     "batches",
     "digits",
     "fashion",
     "gaussian",
     "grid",
+    "labelled_batches",
     "mixture_1d",
     "point",
     "ring",
+    "stacked_digits",
     "swiss_roll",
     "torchvision_set",
     "two_moons",
 ]
+
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -60,6 +68,14 @@ class Source(Protocol):
         ...
 
 
+class Labelled(Protocol):
+    """A source that also says what each sample is: an image set, or a mixture with its component's number."""
+
+    def sample_labelled(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Draw n samples (n, *shape) and their labels (n, ...)."""
+        ...
+
+
 def batches(source: Source, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Yield independent real batches (batch_size, *shape) for ever, drawn with replacement on the source's device.
 
@@ -68,11 +84,26 @@ def batches(source: Source, batch_size: int, generator: torch.Generator) -> Iter
     Raises:
         ValueError: `batch_size` is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    return _for_ever(source.sample, batch_size, generator)
 
-    def draw() -> Iterator[Tensor]:
+
+def labelled_batches(source: Labelled, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the samples that `batches` yields, each batch with its labels (batch_size, ...).
+
+    Raises:
+        ValueError: `batch_size` is below 1, or the source has no labels.
+    """
+    if not hasattr(source, "sample_labelled"):
+        raise ValueError(f"{source!r} has no labels: use an image set or a mixture, or data.batches")
+    return _for_ever(source.sample_labelled, batch_size, generator)
+
+
+def _for_ever(draw: Callable[[int, torch.Generator], T], n: int, generator: torch.Generator) -> Iterator[T]:
+    if n < 1:
+        raise ValueError(f"batch_size must be at least 1, got {n}")
+
+    def draws() -> Iterator[T]:
         while True:
-            yield source.sample(batch_size, generator)
+            yield draw(n, generator)
 
-    return draw()
+    return draws()

@@ -55,9 +55,13 @@ class Mixture:
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n independent points (n, d)."""
+        return self.sample_labelled(n, generator)[0]
+
+    def sample_labelled(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Draw n independent points (n, d), as `sample` does, and the numbers (n,) of their components."""
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], generator=generator, device=self.means.device)
-        return self.means[k] + self.sigmas[k, None] * noise
+        return self.means[k] + self.sigmas[k, None] * noise, k
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (N,), for points (N, d).

@@ -53,8 +53,8 @@ class ImageSet:
     Args:
         name: name of the set, for messages and file names.
         pixels: uint8 `(N, C, H, W)`, 0 to 255.
-        labels: int64 `(N,)`, indices into `classes`, on the same device.
-        classes: name of each class.
+        labels: int64 `(N,)`, indices into `classes`, or float `(N, k)`, measured quantities; on the same device.
+        classes: name of each class; none for measured quantities.
 
     Raises:
         ValueError: if shapes, dtypes or labels do not fit together.
@@ -71,10 +71,12 @@ class ImageSet:
                 f"pixels must be a non-empty uint8 tensor (N, C, H, W), got {self.pixels.dtype} "
                 f"{tuple(self.pixels.shape)}; give 0..255, not the scaled images"
             )
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.pixels.shape[:1]:
+        dimensions = 2 if self.labels.is_floating_point() else 1
+        known = self.labels.dtype in (torch.int64, torch.float32)
+        if not known or self.labels.ndim != dimensions or len(self.labels) != len(self.pixels):
             raise ValueError(
-                f"labels must be int64 of shape ({len(self.pixels)},), one per image, "
-                f"got {self.labels.dtype} {tuple(self.labels.shape)}"
+                f"labels must be int64 of shape ({len(self.pixels)},), or float32 of shape ({len(self.pixels)}, k), "
+                f"one per image, got {self.labels.dtype} {tuple(self.labels.shape)}"
             )
 
     def __len__(self) -> int:
@@ -120,11 +122,26 @@ class ImageSet:
         Raises:
             ValueError: if `n` < 1.
         """
+        return scaled(self.pixels[self._rows(n, generator)]).to(device or self.device)
+
+    def sample_labelled(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Draw `n` images with replacement, as `sample` does, and their labels.
+
+        Returns:
+            float32 `(n, C, H, W)` in [-1, 1], and the labels `(n, ...)`.
+        """
+        rows = self._rows(n, generator)
+        return scaled(self.pixels[rows]), self.labels[rows]
+
+    def _rows(self, n: int, generator: torch.Generator | None) -> Tensor:
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         drawn_on = self.device if generator is None else generator.device
-        index = torch.randint(len(self), (n,), generator=generator, device=drawn_on)
-        return scaled(self.pixels[index.to(self.device)]).to(device or self.device)
+        return torch.randint(len(self), (n,), generator=generator, device=drawn_on).to(self.device)
+
+    def with_labels(self, labels: Tensor, classes: tuple[str, ...] = ()) -> "ImageSet":
+        """Return the same images under other labels: classes (N,), int64, or measured quantities (N, k), float."""
+        return replace(self, labels=labels.to(self.device), classes=classes)
 
     def to(self, device: str | torch.device) -> "ImageSet":
         """Return the set with its tensors on `device`."""

@@ -151,3 +151,28 @@ def feature_facts(name: Literal["digits", "fashion"]) -> dict[str, Any]:
         raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
     facts: dict[str, Any] = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
     return facts
+
+
+@torch.no_grad()
+def class_accuracy(images: Tensor, y: Tensor, name: Literal["digits", "fashion"]) -> float:
+    """Return the share of images that the shipped classifier puts into the class that was asked for.
+
+    A perfect generator reaches `feature_facts(name)["test_accuracy"]`, the accuracy on held-out real images; a
+    generator that ignores its condition reaches the share of right guesses, 1/10 for balanced classes.
+
+    Args:
+        images: float `(N, 1, 28, 28)` in [-1, 1].
+        y: int64 `(N,)`, the class asked of each image, 0 to 9.
+        name: the set that the images imitate: `"digits"` or `"fashion"`.
+
+    Raises:
+        ValueError: if the images or `name` are wrong, or `y` does not hold one class number for each image.
+    """
+    network = feature_network(name)
+    if y.shape != (len(images),) or y.is_floating_point() or y.is_complex() or not 0 <= y.min() <= y.max() < CLASSES:
+        raise ValueError(
+            f"y must hold one class number from 0 to {CLASSES - 1} for each of the {len(images)} images, shape "
+            f"({len(images)},), got {y.dtype} {tuple(y.shape)}; give the conditions that the generator was asked for"
+        )
+    named = network(images).argmax(1)
+    return (named == y.to(named.device)).double().mean().item()

@@ -9,6 +9,7 @@ from torch import Tensor
 from gan_tutor.evaluation.coverage import coverage, perfect_sampler
 from gan_tutor.evaluation.distances import frechet_distance, kernel_distance, precision_recall
 from gan_tutor.evaluation.features import feature_facts, feature_network
+from gan_tutor.evaluation.stacked import perfect_stacked, stacked_score
 from gan_tutor.evaluation.theory import wasserstein, wasserstein_1d
 
 
@@ -23,6 +24,7 @@ def score(samples: Tensor, source: Any, generator: torch.Generator | None = None
     * Any other density: `wasserstein` to fresh real points (up to 1000), and the same between two real draws.
     * `digits` and `fashion`: `frechet_distance`, `kernel_distance`, `precision` and `recall` to the source's images, on
       the features of the shipped classifier, and the Fréchet distance of 1000 held-out real images as the floor.
+    * `stacked_digits`: `modes` and `kl`, and the same of a perfect sampler.
 
     Args:
         samples: Generated samples (N, *shape).
@@ -38,6 +40,9 @@ def score(samples: Tensor, source: Any, generator: torch.Generator | None = None
         return _transport(samples, source, generator)
     if source.name in ("digits", "fashion"):
         return _features(samples, source)
+    if source.name == "stacked_digits":
+        got, best = stacked_score(samples), perfect_stacked(len(samples))
+        return {"modes": got.modes, "kl": got.kl, "perfect_modes": best[0], "perfect_kl": best[1]}
     raise NoMeasure(
         f"no feature network ships for {source.name}: use evaluation.inception_fid with real and generated images"
     )

@@ -4,10 +4,12 @@ Here p is the data's density and q the generator's, as functions of points (N, d
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, linprog
+from scipy.sparse import identity, kron, vstack
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -86,3 +88,93 @@ def wasserstein(a: Tensor, b: Tensor) -> float:
         raise ValueError(f"a and b must both have shape (N, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     cost = torch.cdist(a.double(), b.double()).cpu().numpy()
     return float(cost[linear_sum_assignment(cost)].mean())
+
+
+def sliced_wasserstein(a: Tensor, b: Tensor, projections: int = 100, generator: torch.Generator | None = None) -> float:
+    """Return the sliced Wasserstein-1 distance of two samples (N, ...), in data units: E_u W(u.a, u.b).
+
+    u is uniform on the unit sphere of the d flattened coordinates; each projection is sorted, so time grows like
+    projections * N (d + log N). It lies between 0 and the Wasserstein-1 distance. Samples that differ by a shift v have
+    the expectation |v| Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)): 2/pi |v| in the plane, about sqrt(2 / (pi d)) |v| in
+    many dimensions. So values of different d do not compare.
+
+    Args:
+        a: Samples (N, ...).
+        b: Samples of the same shape.
+        projections: Number of directions; the standard error falls like 1 / sqrt(projections).
+        generator: Source of the directions, on the samples' device; torch's global one if None.
+
+    Raises:
+        ValueError: The samples are not of equal shape (N, ...), or `projections` is below 1.
+
+    Source: bonneel2015sliced.
+    """
+    if a.ndim < 2 or a.shape != b.shape or a.numel() == 0:
+        raise ValueError(f"a and b must both have shape (N, ...), got {tuple(a.shape)} and {tuple(b.shape)}")
+    if projections < 1:
+        raise ValueError(f"projections must be at least 1, got {projections}")
+    rows, columns = a.flatten(1).double(), b.flatten(1).double()
+    directions = torch.randn(rows.shape[1], projections, generator=generator, device=rows.device, dtype=rows.dtype)
+    directions = directions / directions.norm(dim=0)
+    gaps = (rows @ directions).sort(dim=0).values - (columns @ directions).sort(dim=0).values
+    return gaps.abs().mean().item()
+
+
+class Transport(NamedTuple):
+    """The cheapest way to turn masses a into masses b, and the prices that prove it.
+
+    Attributes:
+        cost: sum_ij plan_ij cost_ij, in units of the cost matrix for total mass 1: the Wasserstein-1 distance if that
+            holds distances.
+        plan: Mass (N, M) moved from i to j; its rows sum to a, its columns to b.
+        f: Dual potential (N,) of the rows: f_i + g_j <= cost_ij, with equality wherever plan_ij > 0.
+        g: Dual potential (M,) of the columns; a.f + b.g = cost. Only f_i + g_j is determined, not f and g alone.
+    """
+
+    cost: float
+    plan: Tensor
+    f: Tensor
+    g: Tensor
+
+
+def transport(cost: Tensor, a: Tensor | None = None, b: Tensor | None = None) -> Transport:
+    """Solve min sum_ij plan_ij cost_ij over plans >= 0 with row sums a and column sums b, as a linear program.
+
+    For small problems with any masses: 100 x 100 points take about a tenth of a second. For equal masses `wasserstein`
+    is faster.
+
+    Args:
+        cost: Cost matrix (N, M), such as `torch.cdist(x, y)`.
+        a: Masses (N,), at least 0; equal shares of 1 if None.
+        b: Masses (M,) with the same sum; equal shares of 1 if None.
+
+    Raises:
+        ValueError: A shape is wrong, a cost is not finite, a mass is negative, or the sums differ.
+
+    Source: villani2009optimal, peyre2019computational.
+    """
+    if cost.ndim != 2 or cost.numel() == 0 or not cost.isfinite().all():
+        raise ValueError(f"cost must be finite, of shape (N, M), got {tuple(cost.shape)}; use torch.cdist(x, y)")
+    n, m = cost.shape
+    rows = torch.full((n,), 1 / n, dtype=torch.float64) if a is None else a.detach().cpu().double()
+    columns = torch.full((m,), 1 / m, dtype=torch.float64) if b is None else b.detach().cpu().double()
+    if rows.shape != (n,) or columns.shape != (m,):
+        raise ValueError(f"a and b must have shapes ({n},) and ({m},), got {tuple(rows.shape)}, {tuple(columns.shape)}")
+    least, sums = min(rows.min(), columns.min()), (rows.sum(), columns.sum())
+    if not (least >= 0 and sums[0] > 0 and abs(sums[0] - sums[1]) <= 1e-6 * sums[0]):
+        raise ValueError(
+            "masses must be at least 0 with equal positive sums, got the sums "
+            f"{sums[0]:g} and {sums[1]:g} and the least mass {least:g}; divide each by its sum"
+        )
+    columns = columns * (sums[0] / sums[1])  # equal to the last bit, or no plan exists
+    marginals = vstack([kron(identity(n), np.ones((1, m))), kron(np.ones((1, n)), identity(m))], format="csr")
+    solved = linprog(
+        cost.detach().cpu().double().numpy().ravel(),
+        A_eq=marginals,
+        b_eq=torch.cat([rows, columns]).numpy(),
+        method="highs",
+    )
+    if not solved.success:
+        raise ValueError(f"the linear program found no plan: {solved.message}")
+    potentials = torch.from_numpy(np.array(solved.eqlin.marginals))
+    return Transport(float(solved.fun), torch.from_numpy(solved.x).view(n, m), potentials[:n], potentials[n:])

@@ -5,17 +5,44 @@ tanh, None if unbounded. Every discriminator maps samples to logits (N,) and has
 before its last layer. None ends in a sigmoid.
 """
 
+from gan_tutor.networks.conditional import (
+    AuxiliaryDiscriminator,
+    ConcatDiscriminator,
+    ConditionalGenerator,
+    Given,
+    OneHot,
+    ProjectionDiscriminator,
+)
 from gan_tutor.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_tutor.networks.dirac import DiracDiscriminator, DiracGenerator
+from gan_tutor.networks.ensembles import Discriminators, Generators, Packed, each
+from gan_tutor.networks.minibatch_std import MinibatchStd, WithMinibatchStd
 from gan_tutor.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_tutor.networks.noise import Noisy
 from gan_tutor.networks.prepare import check_range, prepare
 from gan_tutor.networks.space_to_depth import SpaceToDepthDiscriminator
 
 __all__ = [
+    "AuxiliaryDiscriminator",
+    "ConcatDiscriminator",
+    "ConditionalGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "DiracDiscriminator",
+    "DiracGenerator",
+    "Discriminators",
+    "Generators",
+    "Given",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MinibatchStd",
+    "Noisy",
+    "OneHot",
+    "Packed",
+    "ProjectionDiscriminator",
     "SpaceToDepthDiscriminator",
+    "WithMinibatchStd",
     "check_range",
+    "each",
     "prepare",
 ]

@@ -15,18 +15,20 @@ class Autocast(nn.Module):
         self.network = network
         self.device_type = device_type
 
-    @property
-    def _features(self) -> Callable[[Tensor], Tensor]:
-        return cast(Callable[[Tensor], Tensor], self.network.features)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self._run(self.network, *inputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(self.device_type, torch.bfloat16):
-            return self.network(x).float()
-
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, *inputs: Tensor) -> Tensor:
         """Return the network's features (N, F) in float32."""
+        return self._run(cast(Callable[..., Tensor], self.network.features), *inputs)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return the class logits (N, classes) of a network with a classifier, in float32."""
+        return self._run(cast(Callable[..., Tensor], self.network.classify), x)
+
+    def _run(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         with torch.autocast(self.device_type, torch.bfloat16):
-            return self._features(x).float()
+            return function(*inputs).float()
 
 
 def prepare(

@@ -4,23 +4,46 @@
 """
 
 from gan_tutor.recipes.catalogue import NAMES, describe, named
-from gan_tutor.recipes.game import Game, build, load_generator, resume, run, sample_shape, save, source
-from gan_tutor.recipes.record import Recipe, from_dict, from_json, to_json
+from gan_tutor.recipes.game import (
+    Game,
+    build,
+    class_count,
+    load_generator,
+    loss_of,
+    resume,
+    run,
+    sample_shape,
+    save,
+    source,
+)
+from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
+from gan_tutor.recipes.steering import changes, play, rebuilt, steer, step_d, step_g, without_end
 
 __all__ = [
     "NAMES",
     "Game",
     "Recipe",
     "build",
+    "changes",
+    "class_count",
     "describe",
     "from_dict",
     "from_json",
+    "from_link",
     "load_generator",
+    "loss_of",
     "named",
+    "play",
+    "rebuilt",
     "resume",
     "run",
     "sample_shape",
     "save",
     "source",
+    "steer",
+    "step_d",
+    "step_g",
     "to_json",
+    "to_link",
+    "without_end",
 ]

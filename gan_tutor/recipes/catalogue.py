@@ -14,6 +14,10 @@ _CLASSICAL_IMAGES = Recipe(
     generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=64, width_g=32, width_d=32, batch_size=64,
     lr_g=2e-4, lr_d=2e-4, beta1=0.5, beta2=0.999, ema_decay=0.99, steps=1500, data="digits",
 )  # fmt: skip
+_PROJECTION_IMAGES = replace(
+    _FAST_IMAGES, condition="projection", mapping_g=0, refine_g=0, loss="nonsaturating", penalty="none",
+    penalty_weight=1.0, penalty_every=1, lr_g=1e-3, lr_d=1e-3, beta1=0.5, beta2=0.999, steps=1000,
+)  # fmt: skip
 _SMALL_D = Recipe(width_d=32, steps=4000)
 
 _NAMED: dict[str, tuple[str, Recipe]] = {
@@ -27,9 +31,9 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
     "grid": (
         "twenty-five Gaussians, with relativistic pairing, R1 and R2",
         Recipe(
-            data="grid", standardize=True, width_g=256, width_d=256, depth_g=3, depth_d=3, batch_size=256,
+            data="grid", standardize=True, depth_g=3, depth_d=3, batch_size=256,
             loss="relativistic", penalty="r1_r2", penalty_weight=0.02, beta1=0.0, beta2=0.99,
-            schedule="cosine", ema_decay=0.998, steps=13000,
+            schedule="cosine", ema_decay=0.998, steps=11000,
         ),
     ),
     "gaussian": (
@@ -44,6 +48,12 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
         "Fashion-MNIST in about a minute of one CPU core",
         replace(_FAST_IMAGES, data="fashion", mapping_g=0),
     ),
+    "stacked_digits": (
+        "three digits as the channels of one image: 1000 modes to count",
+        replace(_FAST_IMAGES, data="stacked_digits", steps=2500),
+    ),
+    "digits_projection": ("digits by class: ask for a seven", _PROJECTION_IMAGES),
+    "fashion_projection": ("Fashion-MNIST by class", replace(_PROJECTION_IMAGES, data="fashion")),
     "digits_classical": ("digits by the classical DCGAN recipe", _CLASSICAL_IMAGES),
     "fashion_classical": ("Fashion-MNIST by the classical DCGAN recipe", replace(_CLASSICAL_IMAGES, data="fashion")),
     "celeba64": (

@@ -5,19 +5,21 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_tutor import checkpoints, data, losses, networks, penalties, training
-from gan_tutor.recipes.record import IMAGE_SETS, Recipe, from_dict
+from gan_tutor import checkpoints, data, losses, networks, objectives, penalties, training
+from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
     "tanh": nn.Tanh,
 }
+CODE = 16  # size of a class's learned code
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Game:
         opt_g: Optimiser of G.
         opt_d: Optimiser of D.
         generator: All randomness of the run after the initial weights.
-        batches: Endless real batches, drawn with `generator`.
+        batches: Endless real batches, drawn with `generator`; with their labels if the recipe has a condition.
         ready_g: G as it runs: itself, or wrapped by `networks.prepare`.
         ready_d: D likewise.
         step: Turns played.
@@ -47,7 +49,7 @@ class Game:
     opt_g: torch.optim.Optimizer
     opt_d: torch.optim.Optimizer
     generator: torch.Generator
-    batches: Iterator[Tensor]
+    batches: Iterator[Tensor] | Iterator[tuple[Tensor, Tensor]]
     ready_g: nn.Module
     ready_d: nn.Module
     step: int = 0
@@ -67,32 +69,39 @@ def build(recipe: Recipe, device: str | torch.device = "cpu") -> Game:
     networks.check_range(G, data_source)
     speed = {"bf16": recipe.bf16, "channels_last": recipe.channels_last, "compile": recipe.compile}
     ready_g, ready_d = (networks.prepare(network, device=device, **speed) for network in (G, D))
+    generator = torch.Generator(device).manual_seed(recipe.seed)
+    if recipe.instance_noise:
+        ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator)
     ema = copy.deepcopy(G).requires_grad_(False)
     opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
     if recipe.clip:
         opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
-    generator = torch.Generator(device).manual_seed(recipe.seed)
-    batches = data.batches(data_source, recipe.batch_size, generator)
+    draw = data.batches if recipe.condition == "none" else data.labelled_batches
+    batches = draw(data_source, recipe.batch_size, generator)
     return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d)
 
 
 def run(game: Game) -> Iterator[training.Record]:
     """Play the game from where it stands to its recipe's last step, one record a turn."""
     recipe = game.recipe
+    penalty, penalty_weight = d_term(game)
+    term, term_weight = g_term(recipe)
     for record in training.train(
         game.ready_g,
         game.ready_d,
         game.batches,
-        loss=_loss(recipe),
+        loss=loss_of(recipe),
         opt_g=game.opt_g,
         opt_d=game.opt_d,
         latent_dim=recipe.latent_dim,
         steps=recipe.steps,
         generator=game.generator,
         n_critic=recipe.n_critic,
-        penalty=_penalty(game),
-        penalty_weight=recipe.penalty_weight,
-        penalty_every=recipe.penalty_every,
+        penalty=penalty,
+        penalty_weight=penalty_weight,
+        penalty_every=1 if recipe.penalty == "none" else recipe.penalty_every,
+        term=term,
+        term_weight=term_weight,
         ema=game.ema,
         ema_decay=recipe.ema_decay,
         schedule=_cosine(recipe.steps) if recipe.schedule == "cosine" else None,
@@ -147,10 +156,15 @@ def _load(path: str | Path) -> checkpoints.Checkpoint:
 
 def sample_shape(recipe: Recipe) -> tuple[int, ...]:
     """Return the shape of one sample of the recipe's data, without opening the data."""
-    images = {"CIFAR10": (3, 32, 32), "CelebA": (3, 64, 64)}
+    images = {"stacked_digits": (3, 28, 28), "CIFAR10": (3, 32, 32), "CelebA": (3, 64, 64)}
     if recipe.data in IMAGE_SETS:
         return images.get(recipe.data, (1, 28, 28))
     return (1,) if recipe.data in ("gaussian", "mixture_1d") else (2,)
+
+
+def class_count(recipe: Recipe) -> int:
+    """Return how many classes a conditional recipe can be asked for, without opening the data; 0 without condition."""
+    return 0 if recipe.condition == "none" else CLASSES[recipe.data]
 
 
 def source(recipe: Recipe) -> Any:
@@ -161,7 +175,7 @@ def source(recipe: Recipe) -> Any:
     """
     if recipe.data in ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA"):
         return data.torchvision_set(recipe.data, recipe.data_root)
-    if recipe.data in ("digits", "fashion"):
+    if recipe.data in ("digits", "fashion", "stacked_digits"):
         return getattr(data, recipe.data)()
     if recipe.data == "gaussian":
         density = data.gaussian(4.0, 1.25)
@@ -173,9 +187,17 @@ def source(recipe: Recipe) -> Any:
 
 
 def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
+    classes = class_count(recipe)
+    if not classes:
+        return _plain_generator(recipe, shape, recipe.latent_dim)
+    G = _plain_generator(recipe, shape, recipe.latent_dim + CODE)
+    return networks.ConditionalGenerator(G, nn.Embedding(classes, CODE))
+
+
+def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.Module:
     if recipe.generator == "dcgan":
         return networks.DCGANGenerator(
-            recipe.latent_dim,
+            inputs,
             channels=shape[0],
             size=shape[-1],
             width=recipe.width_g,
@@ -183,7 +205,7 @@ def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
             refine=recipe.refine_g,
         )
     return networks.MLPGenerator(
-        recipe.latent_dim,
+        inputs,
         shape,
         width=recipe.width_g,
         depth=recipe.depth_g,
@@ -193,6 +215,26 @@ def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
 
 
 def _discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
+    classes = class_count(recipe)
+    if recipe.condition in ("concat", "embedding"):
+        # What is appended to a sample: a plane beside an image, coordinates beside a point.
+        code = (1, *shape[1:]) if len(shape) == 3 else (CODE,)
+        learned = nn.Sequential(nn.Embedding(classes, math.prod(code)), nn.Unflatten(1, code))
+        more, encode = (classes, networks.OneHot(classes)) if recipe.condition == "concat" else (code[0], learned)
+        return networks.ConcatDiscriminator(_plain_discriminator(recipe, (shape[0] + more, *shape[1:])), encode)
+    D = _plain_discriminator(recipe, shape)
+    if recipe.condition == "none":
+        return D
+    wrap: Callable[[Any], Any] = spectral_norm if recipe.norm_d == "spectral" else lambda layer: layer
+    features = int(cast(nn.Linear, D.last).in_features)
+    if recipe.condition == "projection":
+        return networks.ProjectionDiscriminator(D, wrap(nn.Embedding(classes, features)))
+    both = networks.AuxiliaryDiscriminator(D, features, classes)
+    wrap(both.classifier)
+    return both
+
+
+def _plain_discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
     if recipe.discriminator == "dcgan":
         return networks.DCGANDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d)
     if recipe.discriminator == "space_to_depth":
@@ -215,19 +257,35 @@ def _optimizer(recipe: Recipe, network: nn.Module, lr: float) -> torch.optim.Opt
     return torch.optim.SGD(parameters, lr, momentum=recipe.beta1)
 
 
-def _loss(recipe: Recipe) -> losses.GanLoss:
+def loss_of(recipe: Recipe) -> losses.GanLoss:
+    """Return the recipe's adversarial loss."""
     loss = losses.LOSSES[recipe.loss]
     return loss if recipe.real_target == 1.0 else losses.label_smoothing(loss, recipe.real_target)
 
 
-def _penalty(game: Game) -> penalties.Penalty | None:
-    """Return the penalty bound to the game's randomness and, when D is compiled, to the eager D."""
+def g_term(recipe: Recipe) -> tuple[objectives.Term | None, float]:
+    """Return what G minimises besides its loss, and its weight."""
+    return (objectives.class_of_fake if recipe.condition == "auxiliary" else None), recipe.auxiliary_weight
+
+
+def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
+    """Return what D minimises besides its loss, and its weight: a penalty, or the classes of real samples.
+
+    A penalty is bound to the game's randomness and, when D is compiled, to the eager D.
+    """
+    if game.recipe.condition == "auxiliary":
+        return objectives.class_of_real, game.recipe.auxiliary_weight
     name = game.recipe.penalty
     if name == "none":
-        return None
+        return None, 1.0
     eager = networks.prepare(game.D, device=game.generator.device, bf16=game.recipe.bf16)
     extra = {"generator": game.generator} if name == "wgan_gp" else {}
-    return lambda _, x_real, x_fake: penalties.PENALTIES[name](eager, x_real, x_fake, **extra)
+
+    def penalty(D: penalties.Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        judge = networks.Given(eager, D.y) if isinstance(D, networks.Given) else eager
+        return penalties.PENALTIES[name](judge, x_real, x_fake, **extra)
+
+    return penalty, game.recipe.penalty_weight
 
 
 def _cosine(steps: int, floor: float = 0.02) -> Callable[[int], float]:

@@ -1,5 +1,7 @@
 """The `Recipe`: everything that decides a run, as one flat record of plain values that is checked when it is made."""
 
+import base64
+import binascii
 import json
 import math
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +11,7 @@ from gan_tutor import losses
 
 DataName = Literal[
     "gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point",
-    "digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA",
+    "digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA",
 ]  # fmt: skip
 LossName = Literal[
     "minimax", "nonsaturating", "least_squares", "hinge", "wasserstein", "relativistic", "feature_matching"
@@ -23,7 +25,8 @@ class Recipe:
     """Everything that decides a run, as plain values.
 
     Attributes:
-        data: What to imitate: a density, an image set inside the package (digits, fashion), or one of torchvision's.
+        data: What to imitate: a density, an image set inside the package (digits, fashion,
+            stacked_digits), or one of torchvision's.
         standardize: Shift and scale a density to mean 0 and unit root mean square.
         data_root: Folder of torchvision's sets; they are read from it and never downloaded by a recipe.
         generator: Architecture of G.
@@ -38,8 +41,14 @@ class Recipe:
         activation_g: Non-linearity of an mlp G.
         activation_d: Non-linearity of an mlp D.
         norm_d: Normalisation in D.
+        condition: How D learns the class that G is asked for; "none" is a game without conditions. G gets a learned
+            code of the class beside z. D gets constant one-hot planes (concat), a learned plane (embedding), a learned
+            vector to compare its features with (projection), or must name the class of x instead (auxiliary).
+        auxiliary_weight: Factor of the classification losses of an auxiliary condition.
         loss: Adversarial loss.
         real_target: D's target on real samples in a cross-entropy loss; below 1 is one-sided label smoothing.
+        instance_noise: Standard deviation, in data units, of noise on every sample that D judges; penalties look at
+            the clean samples.
         penalty: Penalty on D.
         penalty_weight: gamma of R1 and R2, lambda of WGAN-GP.
         penalty_every: Take the penalty in every k-th turn, with k times the weight.
@@ -75,8 +84,11 @@ class Recipe:
     activation_g: Activation = "relu"
     activation_d: Activation = "leaky_relu"
     norm_d: Literal["none", "batch", "spectral"] = "none"
+    condition: Literal["none", "concat", "embedding", "projection", "auxiliary"] = "none"
+    auxiliary_weight: float = 1.0
     loss: LossName = "nonsaturating"
     real_target: float = 1.0
+    instance_noise: float = 0.0
     penalty: PenaltyName = "none"
     penalty_weight: float = 1.0
     penalty_every: int = 1
@@ -101,9 +113,15 @@ class Recipe:
         _check_values(self)
 
 
-IMAGE_SETS = ("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
+IMAGE_SETS = ("digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
+CLASSES = dict.fromkeys(("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10"), 10) | {
+    "ring": 8, "grid": 25, "mixture_1d": 2,
+}  # fmt: skip
 _POSITIVE = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps", "lr_g", "lr_d")
-_NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "penalty_weight", "clip", "seed")
+_NOT_NEGATIVE = (
+    "mapping_g", "refine_g", "depth_g", "depth_d", "instance_noise", "penalty_weight", "auxiliary_weight", "clip",
+    "seed",
+)  # fmt: skip
 _SHARES = ("beta1", "beta2", "ema_decay")
 
 
@@ -147,6 +165,13 @@ def _check_values(recipe: Recipe) -> None:
             f"norm_d must be none or spectral with penalty {recipe.penalty}: with BatchNorm a logit depends on the "
             "whole batch, and its gradient at one sample means nothing"
         )
+    if recipe.condition != "none" and recipe.data not in CLASSES:
+        refuse(f"condition must be none for {recipe.data}, whose samples have no classes, got {recipe.condition}")
+    if recipe.condition == "auxiliary" and (recipe.penalty != "none" or recipe.schedule != "constant"):
+        refuse(
+            "penalty must be none and schedule constant with condition auxiliary, whose classification loss takes the "
+            f"penalty's place and is not scheduled, got {recipe.penalty} and {recipe.schedule}"
+        )
     if recipe.real_target != 1.0:
         losses.label_smoothing(losses.LOSSES[recipe.loss], recipe.real_target)
     if recipe.standardize and (is_image or recipe.data in ("point", "swiss_roll", "two_moons")):
@@ -177,3 +202,30 @@ def from_dict(values: dict[str, Any]) -> Recipe:
     if unknown:
         raise ValueError(f"a recipe has no field {', '.join(map(repr, unknown))}; its fields are {', '.join(allowed)}")
     return Recipe(**values)
+
+
+def to_link(recipe: Recipe) -> str:
+    """Return the recipe as a URL fragment: "#lab=" and base64url of the JSON of the fields that are not the default."""
+    changed = {k: v for k, v in asdict(recipe).items() if v != getattr(_DEFAULT, k)}
+    text = json.dumps(changed, separators=(",", ":"))
+    return _LINK + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def from_link(fragment: str) -> Recipe:
+    """Return the recipe that `to_link` wrote.
+
+    Raises:
+        ValueError: The fragment is no such link, or holds an unknown field or an impossible value.
+    """
+    if not fragment.startswith(_LINK) or len(fragment) > 4000:
+        raise ValueError(f"a link to a lab must begin with {_LINK!r} and be at most 4000 characters long")
+    code = fragment.removeprefix(_LINK)
+    try:
+        text = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True).decode()
+        return from_json(text)
+    except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"the link to a lab is damaged ({error}): copy it again") from error
+
+
+_LINK = "#lab="
+_DEFAULT = Recipe()

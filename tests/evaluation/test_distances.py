@@ -12,9 +12,15 @@ from torch import nn
 
 from gan_tutor.evaluation import inception
 from gan_tutor.evaluation.distances import (
+    DensityCoverage,
     PrecisionRecall,
+    checked,
+    density_coverage,
+    expected_coverage,
     frechet_distance,
+    frechet_infinity,
     kernel_distance,
+    nearest,
     precision_recall,
 )
 
@@ -107,6 +113,48 @@ def test_frechet_survives_dead_features():
 def test_frechet_is_biased_upwards_and_falls_with_n():
     found = [frechet_distance(normal(n, 10, 0), normal(n, 10, 1)) for n in (50, 500, 5000)]
     assert found[0] > 3 * found[1] > 9 * found[2] > 0
+
+
+def test_frechet_has_the_bias_that_perturbation_predicts():
+    """E[d] = b (1/n + 1/m), b = tr S + (1/2) sum_ij l_i l_j / (l_i + l_j) + tr S / 4; see the chapter on evaluation."""
+    values = torch.tensor([4.0, 2.0, 1.0, 1.0, 0.5, 0.1], dtype=torch.float64)
+    pairs = values[:, None] * values / (values[:, None] + values)
+    factor = float(1.25 * values.sum() + pairs.sum() / 2)
+    found = [
+        frechet_distance(normal(400, 6, 2 * s) * values.sqrt(), normal(200, 6, 2 * s + 1) * values.sqrt())
+        for s in range(150)
+    ]
+    assert np.mean(found) == pytest.approx(factor * (1 / 400 + 1 / 200), rel=0.08)
+
+
+# Fréchet, extrapolated
+
+
+def test_infinity_removes_the_bias():
+    plain, extrapolated = [], []
+    for s in range(30):
+        a, b = normal(300, 10, 2 * s), normal(300, 10, 2 * s + 1) + 0.3  # d = 10 * .09
+        plain.append(frechet_distance(a, b))
+        extrapolated.append(frechet_infinity(a, b, generator=torch.Generator().manual_seed(s)))
+    error = np.std(extrapolated) / 30**0.5
+    assert np.mean(plain) > 0.9 + 0.2
+    assert np.mean(extrapolated) == pytest.approx(0.9, abs=4 * error)
+    assert error < 0.05
+
+
+def test_infinity_is_a_shift_s_squared_length_without_noise():
+    x, step = normal(60, 4, 0), torch.tensor([1.0, 0, 2, 0], dtype=torch.float64)
+    whole = [frechet_infinity(x, x + step, generator=torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    assert whole[0] == whole[1] != whole[2]
+    assert whole[0] == pytest.approx(5, abs=1)
+
+
+def test_infinity_needs_points_and_rows():
+    generator = torch.Generator()
+    with pytest.raises(ValueError, match="points must be at least 2, got 1"):
+        frechet_infinity(normal(20, 2, 0), normal(20, 2, 1), generator=generator, points=1)
+    with pytest.raises(ValueError, match="at least 10 rows, got 9 and 20"):
+        frechet_infinity(normal(9, 2, 0), normal(20, 2, 1), generator=generator)
 
 
 # Kernel
@@ -211,10 +259,79 @@ def test_k_is_checked():
         precision_recall(normal(3, 2, 0), normal(9, 2, 1))
 
 
-# All three
+# Density and coverage
 
 
-@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall])
+def test_identical_sets_have_density_and_coverage_one():
+    x = normal(60, 5, 0, scale=100)
+    assert density_coverage(x, x) == DensityCoverage(1.0, 1.0)
+    assert density_coverage(x, x[torch.randperm(60)], k=1) == DensityCoverage(1.0, 1.0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_density_and_coverage_by_brute_force(k):
+    real, fake = normal(1300, 4, 0), normal(700, 4, 1) * 0.8 + 0.5
+    radii = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]
+    inside = torch.cdist(fake, real, compute_mode="donot_use_mm_for_euclid_dist").numpy() < radii[None]
+    found = density_coverage(real, fake, k=k)
+    assert found.density == pytest.approx(inside.sum() / (k * 700), rel=1e-3)
+    assert found.coverage == pytest.approx(inside.any(0).mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(100, 100, 5), (60, 200, 3), (200, 50, 2)])
+def test_a_perfect_generator_gets_density_one_and_the_expected_coverage(n, m, k):
+    found = [density_coverage(normal(n, 3, 2 * s), normal(m, 3, 2 * s + 1), k=k) for s in range(80)]
+    density, coverage = np.mean(found, axis=0)
+    assert density == pytest.approx(1, abs=0.06)
+    assert coverage == pytest.approx(expected_coverage(n, m, k), abs=0.015)
+
+
+def test_expected_coverage_by_hand():
+    assert expected_coverage(2, 2, 1) == pytest.approx(1 - 1 / 3)
+    assert expected_coverage(100_000, 100_000, 5) == pytest.approx(1 - 2**-5, abs=1e-4)
+    with pytest.raises(ValueError, match="more than k >= 1 samples, got 5 and 9 for k = 5"):
+        expected_coverage(5, 9, 5)
+
+
+def test_one_outlier_fools_recall_but_not_coverage():
+    real, centre = normal(200, 2, 0), torch.zeros(50, 2, dtype=torch.float64)
+    fake = centre + normal(50, 2, 1) * 0.01
+    outliers = torch.tensor([[50.0, 0], [0, 50.0], [-50.0, 0], [0, -50.0]], dtype=torch.float64)
+    fooled = torch.cat([fake, outliers])
+    assert precision_recall(real, fake).recall < 0.1
+    assert precision_recall(real, fooled).recall == 1.0
+    assert density_coverage(real, fooled).coverage == density_coverage(real, fake).coverage < 0.1
+
+
+def test_density_rewards_the_crowded_and_coverage_does_not():
+    real = normal(300, 2, 0)
+    crowd = density_coverage(real, normal(300, 2, 1) * 0.1)
+    assert crowd.density > 1.1
+    assert crowd.coverage < 0.3
+
+
+def test_k_of_density_is_checked():
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        density_coverage(normal(9, 2, 0), normal(9, 2, 1), k=0)
+    with pytest.raises(ValueError, match="at least 6 rows, got 5 and 9"):
+        density_coverage(normal(5, 2, 0), normal(9, 2, 1))
+
+
+def test_nearest_by_hand_and_over_blocks():
+    assert nearest(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [9.0]])).tolist() == [1.0, 3.0]
+    a, b = normal(2300, 3, 0), normal(1100, 3, 1)
+    assert torch.allclose(nearest(a, b), torch.cdist(a, b).amin(1), atol=1e-6)
+
+
+# All of them
+
+
+def test_checked_returns_float64_without_gradients():
+    a, b = checked(normal(4, 2, 0).float().requires_grad_(), normal(3, 2, 1), at_least=3)
+    assert (a.dtype, b.dtype, a.requires_grad) == (torch.float64, torch.float64, False)
+
+
+@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall, density_coverage])
 def test_impossible_features_are_refused(measure):
     x = normal(20, 3, 0)
     with pytest.raises(ValueError, match=r"same F, got \(20, 3\) and \(20, 2\); call network.features"):
@@ -227,7 +344,7 @@ def test_impossible_features_are_refused(measure):
         measure(x, x.where(x < x.max(), torch.nan))
 
 
-@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall])
+@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision_recall, density_coverage])
 def test_float32_with_gradients_is_measured_in_float64(measure):
     a, b = normal(30, 4, 0).float().requires_grad_(), normal(30, 4, 1).float()
     assert measure(a, b) == measure(a.detach().double(), b.double())

@@ -186,3 +186,36 @@ def test_json_and_metadata_and_docstring_state_the_same(shipped):
     assert path.stat().st_size < 300_000
     numbers = re.findall(rf"{name} (\.\d+)", features.__doc__)
     assert numbers == [f"{stated['test_accuracy']:.3f}"[1:], f"{stated['frechet_floor']:.2f}"[1:]]
+
+
+@pytest.mark.parametrize("name", features.NAMES)
+def test_class_accuracy_of_real_images_is_the_stated_ceiling(name):
+    test = LOAD[name]("test")
+    found = features.class_accuracy(test.images, test.labels, name)
+    assert found == pytest.approx(facts(name)["test_accuracy"], abs=1.1e-3)
+    assert features.class_accuracy(test.images, (test.labels + 1) % 10, name) < 0.1
+
+
+def test_class_accuracy_of_a_deaf_generator_is_chance():
+    test = LOAD["digits"]("test")
+    shuffled = test.labels[torch.randperm(1000, generator=torch.Generator().manual_seed(0))]
+    # The standard error of a share of .1 among 1000 is .0095.
+    assert features.class_accuracy(test.images, shuffled, "digits") == pytest.approx(0.1, abs=0.03)
+
+
+def test_class_accuracy_counts():
+    test = LOAD["digits"]("test")
+    images, named = test.images[:8], feature_network("digits")(test.images[:8]).argmax(1)
+    y = named.clone()
+    y[:3] = (y[:3] + 5) % 10
+    assert features.class_accuracy(images, y, "digits") == 5 / 8
+    assert features.class_accuracy(images.requires_grad_(), named.int(), "digits") == 1
+
+
+@pytest.mark.parametrize(
+    "y", [torch.zeros(3, dtype=torch.int64), torch.zeros(4), torch.zeros(4, 1, dtype=torch.int64),
+          torch.tensor([0, 1, 2, 10]), torch.tensor([0, 1, 2, -1])],
+)  # fmt: skip
+def test_class_accuracy_refuses_other_conditions(y):
+    with pytest.raises(ValueError, match=r"y must hold one class number from 0 to 9 for each of the 4 images, .*got"):
+        features.class_accuracy(torch.zeros(4, 1, 28, 28), y, "digits")

@@ -55,6 +55,18 @@ def test_images_get_feature_distances(generator):
     assert 0 < got["floor_frechet_distance"] < 1
 
 
+def test_stacked_digits_get_modes_and_their_ceiling(generator):
+    source = data.stacked_digits()
+    x = source.sample(300, generator)
+    got, (modes, kl) = score(x, source), evaluation.perfect_stacked(300)
+    assert got == {
+        "modes": evaluation.stacked_score(x).modes, "kl": evaluation.stacked_score(x).kl,
+        "perfect_modes": modes, "perfect_kl": kl,
+    }  # fmt: skip
+    assert got["modes"] == pytest.approx(modes, abs=20)
+    assert score(x[:1].expand(300, -1, -1, -1), source)["modes"] == 1
+
+
 def test_a_source_without_a_measure_says_what_to_use():
     faces = SimpleNamespace(name="CelebA")
     with pytest.raises(

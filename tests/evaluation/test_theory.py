@@ -15,6 +15,8 @@ from gan_tutor.evaluation import (
     kl,
     optimal_discriminator,
     optimal_logit,
+    sliced_wasserstein,
+    transport,
     wasserstein,
     wasserstein_1d,
 )
@@ -163,3 +165,138 @@ def test_wasserstein_on_the_line_refuses_other_shapes(a, b):
 def test_wasserstein_refuses_other_shapes(a, b):
     with pytest.raises(ValueError, match=r"a and b must both have shape \(N, d\), got"):
         wasserstein(torch.zeros(a), torch.zeros(b))
+
+
+def shift_factor(d):
+    """E |u . e| for u uniform on the unit sphere of d dimensions."""
+    return math.exp(math.lgamma(d / 2) - math.lgamma((d + 1) / 2)) / math.sqrt(math.pi)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 10])
+def test_sliced_wasserstein_of_a_shift_is_the_closed_form(d, generator):
+    assert shift_factor(1) == pytest.approx(1)
+    assert shift_factor(2) == pytest.approx(2 / math.pi)
+    assert shift_factor(3) == pytest.approx(1 / 2)
+    a, v = torch.randn(40, d, generator=generator), torch.randn(d, generator=generator)
+    projections = 20_000
+    expected = v.norm().item() * shift_factor(d)
+    # |u . v| has the second moment |v|^2 / d, which bounds the standard error: four of them.
+    spread = math.sqrt(max(v.norm().item() ** 2 / d - expected**2, 0) / projections)
+    got = sliced_wasserstein(a, a[torch.randperm(40, generator=generator)] + v, projections, generator)
+    assert got == pytest.approx(expected, abs=4 * spread + 1e-5)
+
+
+def test_sliced_wasserstein_of_gaussians_is_the_closed_form():
+    """N(0, I) against N(0, s^2 I): each projection is N(0, 1) against N(0, s^2), E |x - s x| = |s - 1| sqrt(2 / pi)."""
+    own = torch.Generator().manual_seed(0)
+    a, b = torch.randn(20_000, 3, generator=own), 1.5 * torch.randn(20_000, 3, generator=own)
+    got = sliced_wasserstein(a, b, 50, own)
+    assert got == pytest.approx(0.5 * math.sqrt(2 / math.pi), abs=0.02)
+
+
+def test_sliced_wasserstein_of_numbers_is_the_distance_on_the_line(generator):
+    a, b = torch.randn(100, 1, generator=generator), 2 * torch.rand(100, 1, generator=generator)
+    assert sliced_wasserstein(a, b, 3, generator) == pytest.approx(wasserstein_1d(a[:, 0], b[:, 0]), rel=1e-6)
+
+
+def test_sliced_wasserstein_is_a_lower_bound_and_looks_at_samples_as_sets(generator):
+    a, b = torch.randn(60, 4, generator=generator), 2 * torch.randn(60, 4, generator=generator) + 1
+    value = sliced_wasserstein(a, b, 300, torch.Generator().manual_seed(3))
+    assert 0 < value < wasserstein(a, b)
+    shuffled = b[torch.randperm(60, generator=generator)]
+    assert sliced_wasserstein(shuffled, a, 300, torch.Generator().manual_seed(3)) == pytest.approx(value, rel=1e-9)
+    assert sliced_wasserstein(a, a.flip(0), 10, generator) == pytest.approx(0, abs=1e-12)
+    images = torch.randn(2, 30, 1, 4, 4, generator=generator)
+    flat = [sliced_wasserstein(*pair, 20, torch.Generator().manual_seed(1)) for pair in (images, images.flatten(2))]
+    assert flat[0] == flat[1]
+
+
+def test_sliced_wasserstein_agrees_with_pot(generator):
+    ot = pytest.importorskip("ot", reason="POT is not installed: pip install pot")
+    a, b = torch.randn(80, 3, generator=generator), torch.rand(80, 3, generator=generator)
+    theirs = ot.sliced_wasserstein_distance(a.double().numpy(), b.double().numpy(), n_projections=4000, p=1, seed=0)
+    assert sliced_wasserstein(a, b, 4000, generator) == pytest.approx(theirs, rel=0.03)
+
+
+@pytest.mark.parametrize(("a", "b"), [((5, 2), (4, 2)), ((5, 2), (5, 3)), ((5,), (5,)), ((0, 2), (0, 2))])
+def test_sliced_wasserstein_refuses_other_shapes(a, b):
+    with pytest.raises(ValueError, match=r"a and b must both have shape \(N, \.\.\.\), got"):
+        sliced_wasserstein(torch.zeros(a), torch.zeros(b))
+
+
+def test_sliced_wasserstein_needs_a_direction():
+    with pytest.raises(ValueError, match="projections must be at least 1, got 0"):
+        sliced_wasserstein(torch.zeros(5, 2), torch.zeros(5, 2), 0)
+
+
+def piles(generator, n=17, m=9, d=2):
+    """Random places and masses of two heaps of different size."""
+    x, y = torch.randn(n, d, generator=generator), torch.randn(m, d, generator=generator) + 1
+    a, b = torch.rand(n, generator=generator), torch.rand(m, generator=generator)
+    return x, y, a / a.sum(), b / b.sum()
+
+
+def test_a_transport_plan_keeps_the_masses_and_its_prices_prove_it_best(generator):
+    x, y, a, b = piles(generator)
+    cost = torch.cdist(x.double(), y.double())
+    found = transport(cost, a, b)
+    assert found.plan.shape == (17, 9)
+    assert found.plan.min() >= -1e-12
+    assert torch.allclose(found.plan.sum(1), a.double(), atol=1e-6)
+    assert torch.allclose(found.plan.sum(0), b.double(), atol=1e-6)
+    assert found.cost == pytest.approx((found.plan * cost).sum().item(), rel=1e-9)
+    slack = cost - found.f[:, None] - found.g
+    assert slack.min() >= -1e-9  # the prices are admissible, so no plan is cheaper than what they promise
+    assert (a.double() @ found.f + b.double() @ found.g).item() == pytest.approx(found.cost, rel=1e-6)
+    assert slack[found.plan > 1e-9].abs().max() <= 1e-9
+
+
+def test_transport_agrees_with_pot_for_any_masses(generator):
+    ot = pytest.importorskip("ot", reason="POT is not installed: pip install pot")
+    for n, m in ((2, 3), (17, 9), (40, 40)):
+        x, y, a, b = piles(generator, n, m)
+        cost = torch.cdist(x.double(), y.double())
+        masses = [(mass.double() / mass.double().sum()).numpy() for mass in (a, b)]
+        assert transport(cost, a, b).cost == pytest.approx(ot.emd2(*masses, cost.numpy()), rel=1e-5)
+
+
+def test_transport_of_equal_masses_is_the_wasserstein_distance(generator):
+    x, y = torch.randn(30, 3, generator=generator), torch.rand(30, 3, generator=generator)
+    assert transport(torch.cdist(x, y)).cost == pytest.approx(wasserstein(x, y), rel=1e-5)
+    assert transport(torch.cdist(x, x + 2)).cost == pytest.approx(2 * math.sqrt(3), rel=1e-5)
+    assert transport(torch.tensor([[3.0]])).cost == pytest.approx(3.0)
+
+
+def test_transport_by_hand():
+    """Two heaps on a line: 3/4 at 0 and 1/4 at 4 become 1/2 at 1 and 1/2 at 2."""
+    cost = torch.cdist(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [2.0]]))
+    found = transport(cost, torch.tensor([0.75, 0.25]), torch.tensor([0.5, 0.5]))
+    assert torch.allclose(found.plan, torch.tensor([[0.5, 0.25], [0.0, 0.25]]).double())
+    assert found.cost == pytest.approx(0.5 * 1 + 0.25 * 2 + 0.25 * 2)
+
+
+def test_dual_potentials_extend_to_a_critic_of_slope_one(generator):
+    """min_j (|x - y_j| - g_j) is 1-Lipschitz and separates the samples by exactly the distance."""
+    x, y, a, b = piles(generator)
+    found = transport(torch.cdist(x.double(), y.double()), a, b)
+    critic = lambda t: (torch.cdist(t.double(), y.double()) - found.g).min(1).values  # noqa: E731
+    assert (a.double() @ critic(x) - b.double() @ critic(y)).item() == pytest.approx(found.cost, rel=1e-6)
+    t = 3 * torch.randn(500, 2, generator=generator)
+    differences, distances = (critic(t)[:, None] - critic(t)).abs(), torch.cdist(t.double(), t.double())
+    assert (differences <= distances + 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("cost", "a", "b", "message"),
+    [
+        (torch.zeros(3), None, None, r"finite, of shape \(N, M\), got \(3,\)"),
+        (torch.full((2, 2), math.inf), None, None, "cost must be finite"),
+        (torch.zeros(2, 3), torch.ones(3) / 3, None, r"shapes \(2,\) and \(3,\), got \(3,\), \(3,\)"),
+        (torch.zeros(2, 2), torch.tensor([1.5, -0.5]), None, "at least 0 with equal positive sums"),
+        (torch.zeros(2, 2), torch.ones(2), None, "divide each by its sum"),
+        (torch.zeros(2, 2), torch.zeros(2), torch.zeros(2), "equal positive sums"),
+    ],
+)
+def test_transport_refuses_what_has_no_plan(cost, a, b, message):
+    with pytest.raises(ValueError, match=message):
+        transport(cost, a, b)

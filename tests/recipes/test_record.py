@@ -11,7 +11,7 @@ from gan_tutor.recipes import Recipe
 COUNTS = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps")
 RATES = ("lr_g", "lr_d")
 NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
-WEIGHTS = ("penalty_weight", "clip")
+WEIGHTS = ("penalty_weight", "auxiliary_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
 SWITCHES = ("standardize", "bf16", "channels_last", "compile")
 CHOICES = {
@@ -21,6 +21,7 @@ CHOICES = {
     "activation_g": "gelu",
     "activation_d": "ReLU",
     "norm_d": "layer",
+    "condition": "cgan",
     "loss": "wgan",
     "penalty": "gp",
     "optimizer": "adamw",
@@ -58,7 +59,7 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
     allowed = {
         "data": "ring, grid", "generator": "mlp, dcgan", "discriminator": "mlp, dcgan, space_to_depth",
         "activation_g": "relu, leaky_relu, tanh", "activation_d": "relu, leaky_relu, tanh",
-        "norm_d": "none, batch, spectral",
+        "norm_d": "none, batch, spectral", "condition": "none, concat, embedding, projection, auxiliary",
         "loss": "minimax, nonsaturating, least_squares, hinge, wasserstein, relativistic",
         "penalty": "none, r1, r2, r1_r2, wgan_gp", "optimizer": "adam, rmsprop, sgd", "schedule": "constant, cosine",
     }[name]  # fmt: skip

@@ -1,0 +1,20 @@
+"""The live lab: a GAN that trains in the notebook while its reader steers it.
+
+`Lab(recipe)` is the widget and `compare` shows two of them; they need `pip install "gan-tutor[lab]"`. `Engine` is what
+they drive, and needs no notebook.
+"""
+
+from typing import Any
+
+from gan_tutor.lab.engine import Engine
+
+__all__ = ["Engine", "Lab", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the widget when it is first named: the engine works without anywidget (PEP 562)."""
+    if name in ("Lab", "compare"):
+        from gan_tutor.lab import widget
+
+        return getattr(widget, name)
+    raise AttributeError(f"module 'gan_tutor.lab' has no attribute {name!r}; it has {', '.join(__all__)}")

@@ -1,0 +1,179 @@
+"""What a frame shows: arrays computed from a game as it stands, for drawing. Nothing here changes the game.
+
+Arrays are named as the front end knows them; images and fields are uint8, points and logits float32. Points come from
+G itself, which is what D fights; images from its moving average, which is what one would use.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan_tutor import evaluation, networks, objectives, recipes, training
+from gan_tutor.recipes import Game
+
+POINTS, IMAGES, ARROWS, PIXELS, LINES = 400, 36, 60, 56, 15
+MANY = 20_000
+Arrays = dict[str, NDArray[Any]]
+
+
+class View:
+    """Everything that stays the same from frame to frame of one game's data: fixed latents, real samples, the grid.
+
+    Args:
+        game: The game to look at.
+    """
+
+    def __init__(self, game: Game) -> None:
+        recipe, source = game.recipe, game.source
+        self.device = game.generator.device
+        self.kind = "images" if len(source.shape) == 3 else "points" if source.shape == (2,) else "line"
+        generator = torch.Generator(self.device).manual_seed(recipe.seed + 1)
+        n = IMAGES if self.kind == "images" else POINTS
+        self.z = training.sample_z(n, recipe.latent_dim, generator)
+        self.classes = recipes.class_count(recipe)
+        self.y = torch.arange(n, device=self.device) % self.classes if self.classes else None
+        self.real = source.sample(n, generator)
+        self.extent: list[float] | None = None
+        if self.kind != "images":
+            self.extent = _extent(source.sample(4000, generator))
+        if self.kind == "points":
+            self.grid = _grid(self.extent or [], PIXELS).to(self.device)
+        self.generator = generator
+
+    def layers(self, game: Game, wanted: set[str]) -> Arrays:
+        """Return the arrays of a frame; of the optional layers only those wanted."""
+        G, D = self._players(game)
+        with torch.no_grad():
+            fake = G(self.z)
+            arrays: Arrays = {"real": _shown(self.real), "fake": _shown(fake)}
+            if "histograms" in wanted or self.kind == "images":
+                arrays |= {"logits_real": _f32(D(self.real)), "logits_fake": _f32(D(fake))}
+            if self.kind == "points" and not self.classes:
+                if "field" in wanted:
+                    arrays["field"] = _u8(torch.sigmoid(D(self.grid)).view(PIXELS, PIXELS))
+                if "manifold" in wanted:
+                    arrays["manifold"] = _f32(G(_latent_grid(game.recipe.latent_dim)).view(LINES, LINES, 2))
+        if "arrows" in wanted and self.kind == "points":
+            arrays["arrows"] = _f32(self._arrows(game, D, fake[:ARROWS]))
+        return arrays
+
+    def optimal(self, game: Game) -> tuple[NDArray[Any], float]:
+        """Return D* = p / (p + q) on the grid, and the mean |D - D*| where there is data or samples.
+
+        Both densities are estimated in the same way, from as many points: counted in the grid's cells and blurred by
+        one cell, so that D* is 1/2 where G is right, without knowing q.
+        """
+        G, D = self._players(game)
+        with torch.no_grad():
+            p = _density(game.source.sample(MANY, self.generator), self.extent or [])
+            q = _density(G(training.sample_z(MANY, game.recipe.latent_dim, self.generator)), self.extent or [])
+            best = (p + 1e-3) / (p + q + 2e-3)
+            gap = (torch.sigmoid(D(self.grid)).view(PIXELS, PIXELS) - best).abs()
+        mass = p + q
+        return _u8(best), float((gap * mass).sum() / mass.sum())
+
+    def metrics(self, game: Game) -> list[dict[str, Any]]:
+        """Return the numbers of the averaged generator beside what a perfect sampler or real images would get."""
+        n = 500 if self.kind == "images" else 2500
+        y = torch.arange(n, device=self.device) % self.classes if self.classes else None
+        fake = training.generate(game.ema, n, game.recipe.latent_dim, self.generator, y=y)
+        try:
+            scores = evaluation.score(fake, game.source, self.generator)
+        except evaluation.NoMeasure:
+            return []
+        rows = [_row(name, scores) for name in _METRICS if name in scores]
+        return [row for row in rows if math.isfinite(row["value"])]
+
+    def _players(self, game: Game) -> tuple[Any, Any]:
+        G = game.ema if self.kind == "images" else game.G
+        if self.y is None:
+            return G, game.D
+        return networks.Given(G, self.y), networks.Given(game.D, self.y)
+
+    def _arrows(self, game: Game, D: Any, fake: Tensor) -> Tensor:
+        """Return x, y, dx, dy (N, 4): where samples should go to lower G's loss; the longest is a tenth of the view."""
+        loss = recipes.loss_of(game.recipe)
+        if loss.on_features or self.classes:
+            return fake.new_zeros(0, 4)
+        moved = fake.detach().clone().requires_grad_()
+        value = objectives.generator_loss(lambda _: moved, D, loss, self.real[: len(fake)], self.z[: len(fake)])
+        (gradient,) = torch.autograd.grad(value, moved)
+        x0, x1, _, _ = self.extent or [0.0, 1.0, 0.0, 1.0]
+        longest = gradient.norm(dim=1).max().clamp_min(1e-12)
+        return torch.cat([fake, -gradient / longest * 0.1 * (x1 - x0)], dim=1)
+
+
+# name: label, the ceiling's or floor's key, which way is better, what the bound is
+_METRICS = {
+    "modes": ("Modes hit", "perfect_modes", "high", "perfect sampler"),
+    "high_quality": ("High-quality share", "perfect_high_quality", "high", "perfect sampler"),
+    "reverse_kl": ("Reverse KL (nats)", "perfect_reverse_kl", "low", "perfect sampler"),
+    "wasserstein": ("Wasserstein distance", "perfect_wasserstein", "low", "perfect sampler"),
+    "frechet_distance": ("Fréchet distance", "floor_frechet_distance", "low", "real images"),
+    "precision": ("Precision", None, "high", ""),
+    "recall": ("Recall", None, "high", ""),
+}
+
+
+def _row(name: str, scores: dict[str, float]) -> dict[str, Any]:
+    label, bound, better, bound_label = _METRICS[name]
+    best = scores[bound] if bound else None
+    return {
+        "name": name, "label": label, "value": float(scores[name]), "best": best, "better": better,
+        "best_label": bound_label,
+    }  # fmt: skip
+
+
+def _extent(points: Tensor) -> list[float]:
+    """Return x0, x1, y0, y1 of a square view with a margin, or x0, x1, 0, 1 of a line."""
+    low, high = points.amin(0), points.amax(0)
+    centre, half = (low + high) / 2, float((high - low).max()) / 2 * 1.3 + 0.5
+    bounds = [v for c in centre.tolist() for v in (c - half, c + half)]
+    return bounds if len(bounds) == 4 else [*bounds, 0.0, 1.0]
+
+
+def _grid(extent: list[float], pixels: int) -> Tensor:
+    """Return the centres of the cells (pixels^2, 2), row by row from the top."""
+    x0, x1, y0, y1 = extent
+    steps = (torch.arange(pixels) + 0.5) / pixels
+    y, x = torch.meshgrid(y1 - steps * (y1 - y0), x0 + steps * (x1 - x0), indexing="ij")
+    return torch.stack([x, y], -1).view(-1, 2)
+
+
+def _density(points: Tensor, extent: list[float]) -> Tensor:
+    """Count points in the grid's cells, blur by one cell, and scale to mean 1 a cell that holds any."""
+    x0, x1, y0, y1 = extent
+    column = ((points[:, 0] - x0) / (x1 - x0) * PIXELS).floor().long()
+    row = ((y1 - points[:, 1]) / (y1 - y0) * PIXELS).floor().long()
+    inside = (column >= 0) & (column < PIXELS) & (row >= 0) & (row < PIXELS)
+    counts = torch.bincount((row * PIXELS + column)[inside], minlength=PIXELS**2).float().view(1, 1, PIXELS, PIXELS)
+    weights = torch.tensor([0.25, 0.5, 0.25], device=points.device)
+    kernel = (weights[:, None] * weights).view(1, 1, 3, 3)
+    return torch.nn.functional.conv2d(counts, kernel, padding=1)[0, 0] / len(points) * PIXELS**2
+
+
+def _latent_grid(latent_dim: int) -> Tensor:
+    """Return latents (LINES^2, latent_dim): a grid of normal quantiles in the first two, 0 in the others."""
+    quantiles = torch.special.ndtri((torch.arange(LINES) + 0.5) / LINES)
+    z = torch.zeros(LINES, LINES, latent_dim)
+    z[..., 0] = quantiles
+    if latent_dim > 1:
+        z[..., 1] = quantiles[:, None]
+    return z.view(-1, latent_dim)
+
+
+def _shown(samples: Tensor) -> NDArray[Any]:
+    """Points as float32; images (N, C, H, W) in [-1, 1] as uint8 (N, H, W, C)."""
+    return _u8((samples.permute(0, 2, 3, 1) + 1) / 2) if samples.ndim == 4 else _f32(samples)
+
+
+def _f32(values: Tensor) -> NDArray[Any]:
+    return np.ascontiguousarray(values.detach().float().cpu().numpy())
+
+
+def _u8(shares: Tensor) -> NDArray[Any]:
+    return np.ascontiguousarray((shares.clamp(0, 1) * 255).round().byte().cpu().numpy())

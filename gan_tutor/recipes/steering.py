@@ -1,0 +1,101 @@
+"""Change a recipe in the middle of its game, and move one player alone: what the live lab does with a running game."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_tutor import networks, training
+from gan_tutor.recipes import game as games
+from gan_tutor.recipes.game import Game
+from gan_tutor.recipes.record import Recipe
+
+_OF_BOTH = {"bf16", "channels_last", "compile", "condition"}
+_OF_G = _OF_BOTH | {"generator", "latent_dim", "width_g", "mapping_g", "refine_g", "depth_g", "activation_g"}
+_OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_d"}
+
+
+def changes(old: Recipe, new: Recipe) -> dict[str, Any]:
+    """Return the fields in which `new` differs from `old`, with their new values."""
+    return {name: getattr(new, name) for name in old.__dataclass_fields__ if getattr(old, name) != getattr(new, name)}
+
+
+def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
+    """Return what cannot go on when a game changes from one recipe to the other: of "data", "G", "D", in this order."""
+    changed = set(changes(old, new))
+    data = bool(changed & {"data", "data_root", "standardize"})
+    # Players of other data go on if its samples have the same shape: a G of one ring can walk to another.
+    shape = games.sample_shape(old) != games.sample_shape(new)
+    parts = {"data": data, "G": shape or bool(changed & _OF_G), "D": shape or bool(changed & _OF_D)}
+    return tuple(name for name, is_new in parts.items() if is_new)
+
+
+def steer(game: Game, recipe: Recipe) -> Game:
+    """Return the game as it goes on under another recipe, at the same step; the given game must not be played on.
+
+    Parts that fit the new recipe are kept with all their state: players, moving average, optimisers' moments, and the
+    random numbers. Others are built anew from the recipe's seed (`rebuilt` says which). A new seed rebuilds nothing.
+
+    Raises:
+        ValueError: The recipe is for data of another range than its generator's output, or its data cannot be opened.
+    """
+    new = games.build(recipe, game.generator.device)
+    fresh = rebuilt(game.recipe, recipe)
+    same_optimizer = recipe.optimizer == game.recipe.optimizer
+    for player in ("G", "D"):
+        if player in fresh:
+            continue
+        getattr(new, player).load_state_dict(getattr(game, player).state_dict())
+        if same_optimizer:
+            _keep_moments(getattr(game, f"opt_{player.lower()}"), getattr(new, f"opt_{player.lower()}"))
+    if "G" not in fresh:
+        new.ema.load_state_dict(game.ema.state_dict())
+    new.generator.set_state(game.generator.get_state())
+    new.step = game.step
+    return new
+
+
+def play(game: Game, until: int) -> None:
+    """Play the game up to step `until`, keeping no records."""
+    turns = games.run(game)
+    while game.step < until:
+        next(turns)
+
+
+def step_d(game: Game) -> Tensor:
+    """Move D alone, one optimiser step on fresh samples. Returns D's loss before the step."""
+    x_real, z, g, d = _drawn(game)
+    recipe = game.recipe
+    term, weight = games.d_term(game)
+    return training.d_step(g, d, game.opt_d, games.loss_of(recipe), x_real, z, term, weight)
+
+
+def step_g(game: Game) -> Tensor:
+    """Move G alone, one optimiser step on fresh samples; its average follows. Returns G's loss before the step."""
+    x_real, z, g, d = _drawn(game)
+    recipe = game.recipe
+    term, weight = games.g_term(recipe)
+    loss_g = training.g_step(g, d, game.opt_g, games.loss_of(recipe), x_real, z, term, weight)
+    training.update_ema(game.ema, game.G, recipe.ema_decay)
+    return loss_g
+
+
+def _drawn(game: Game) -> tuple[Tensor, Tensor, Any, Any]:
+    batch: Any = next(game.batches)
+    x_real = batch if isinstance(batch, Tensor) else batch[0]
+    z = training.sample_z(len(x_real), game.recipe.latent_dim, game.generator)
+    if isinstance(batch, Tensor):
+        return x_real, z, game.ready_g, game.ready_d
+    return x_real, z, networks.Given(game.ready_g, batch[1]), networks.Given(game.ready_d, batch[1])
+
+
+def _keep_moments(old: torch.optim.Optimizer, new: torch.optim.Optimizer) -> None:
+    """Give the new optimiser the old one's moments, and keep its own learning rate and betas."""
+    own = new.state_dict()["param_groups"]
+    new.load_state_dict({"state": old.state_dict()["state"], "param_groups": own})
+
+
+def without_end(recipe: Recipe) -> Recipe:
+    """Return the recipe with as many steps as a session can hold."""
+    return replace(recipe, steps=10**9)

@@ -1,0 +1,321 @@
+"""The lab's engine: every message of the contract, exact repetition, and refusals that change nothing."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gan_tutor import evaluation, recipes
+from gan_tutor.lab import Engine
+from gan_tutor.lab.controls import CONTROLS, PRESETS
+from gan_tutor.recipes import Recipe
+
+SMALL = Recipe(width_g=16, width_d=16, batch_size=16)
+LAYERS = ["field", "arrows", "manifold", "optimal", "histograms"]
+
+
+def ask(engine, kind, **values):
+    reply, buffers = engine.handle({"type": kind, **values})
+    json.dumps(reply, allow_nan=False)  # the front end reads JSON
+    assert reply["type"] != "error", reply
+    return reply, buffers
+
+
+def refused(engine, kind, **values):
+    before = {name: value.clone() for name, value in engine.game.G.state_dict().items()}
+    recipe = engine.recipe
+    reply, buffers = engine.handle({"type": kind, **values})
+    assert reply["type"] == "error"
+    assert buffers == []
+    assert engine.recipe == recipe
+    assert all(torch.equal(before[k], v) for k, v in engine.game.G.state_dict().items())
+    return reply["message"]
+
+
+def arrays(frame, buffers):
+    kinds = {"f32": np.float32, "u8": np.uint8}
+    assert len(frame["arrays"]) == len(buffers)
+    return {
+        a["name"]: np.frombuffer(b, kinds[a["dtype"]]).reshape(a["shape"])
+        for a, b in zip(frame["arrays"], buffers, strict=True)
+    }
+
+
+def same(one, other):
+    return all(
+        torch.equal(a, b)
+        for name in ("G", "D", "ema")
+        for a, b in zip(
+            getattr(one, name).state_dict().values(), getattr(other, name).state_dict().values(), strict=True
+        )
+    )
+
+
+def test_a_lab_plays_the_very_run_of_its_recipe():
+    engine = Engine(SMALL)
+    engine.advance(25)
+    game = recipes.build(SMALL)
+    recipes.play(game, until=25)
+    assert same(engine.game, game)
+
+
+def test_nothing_is_trained_unless_it_plays():
+    engine = Engine(SMALL)
+    ask(engine, "hello", protocol=1)
+    frame, _ = ask(engine, "tick", id=1, budget_ms=20, layers=LAYERS)
+    assert (frame["id"], frame["step"]) == (1, 0)
+    ask(engine, "play")
+    frame, _ = ask(engine, "tick", id=2, budget_ms=20, layers=[])
+    assert frame["step"] > 0
+    step = frame["step"]
+    ask(engine, "pause")
+    assert ask(engine, "tick", id=3, budget_ms=20, layers=[])[0]["step"] == step
+
+
+def test_a_frame_of_points_holds_what_it_says():
+    engine = Engine(SMALL)
+    engine.advance(30)
+    frame, buffers = ask(engine, "tick", id=1, layers=LAYERS)
+    got = arrays(frame, buffers)
+    history = got["history"]
+    assert history.shape == (30, 5)
+    assert history[-1].tolist() == pytest.approx(
+        [30, frame["loss_d"], frame["loss_g"], frame["grad_d"], frame["grad_g"]], rel=1e-6
+    )
+    assert got["fake"].shape == got["real"].shape == (400, 2)
+    with torch.no_grad():
+        assert torch.equal(torch.from_numpy(got["fake"].copy()), engine.game.G(engine.view.z))
+        grid = engine.view.grid.view(*got["field"].shape, 2)
+        corner = torch.sigmoid(engine.game.D(grid[0, :1])).item()
+    assert got["field"][0, 0] == pytest.approx(255 * corner, abs=1)
+    x0, x1, y0, y1 = ask(engine, "hello", protocol=1)[0]["source"]["extent"]
+    assert grid[0, 0].tolist() == pytest.approx([x0 + (x1 - x0) / 112, y1 - (y1 - y0) / 112], abs=1e-4)
+    assert got["manifold"].shape == (15, 15, 2)
+    assert got["optimal"].shape == got["field"].shape
+    assert 0 < frame["gap"] < 1
+
+
+def test_arrows_point_where_g_s_loss_falls():
+    engine = Engine(SMALL)
+    engine.advance(20)
+    arrows = torch.from_numpy(arrays(*ask(engine, "tick", id=1, layers=["arrows"]))["arrows"].copy())
+    with torch.no_grad():
+        before = engine.game.D(arrows[:, :2])
+        after = engine.game.D(arrows[:, :2] + 1e-3 * arrows[:, 2:])
+    assert (after > before).float().mean() > 0.95
+
+
+def test_the_gap_to_the_optimal_discriminator_is_small_exactly_where_d_is_optimal():
+    engine = Engine(SMALL)
+    engine.game.G.forward = lambda z: engine.game.source.sample(len(z), engine.view.generator)  # a perfect G
+    engine.game.D.forward = lambda x: torch.zeros(len(x))
+    assert engine.view.optimal(engine.game)[1] < 0.05
+    engine.game.D.forward = lambda x: torch.full((len(x),), 10.0)
+    assert engine.view.optimal(engine.game)[1] > 0.4
+
+
+def test_a_frame_of_images_and_its_metrics():
+    engine = Engine(Recipe(data="digits", width_g=16, width_d=16, batch_size=8, latent_dim=4))
+    engine.advance(1)
+    frame, buffers = ask(engine, "tick", id=1, layers=LAYERS)
+    got = arrays(frame, buffers)
+    assert got["fake"].shape == got["real"].shape == (36, 28, 28, 1)
+    assert got["logits_fake"].shape == (36,)
+    names = {metric["name"]: metric for metric in frame["metrics"]}
+    assert names["frechet_distance"]["best"] < names["frechet_distance"]["value"]
+
+
+def test_metrics_stand_beside_the_ceiling_of_a_perfect_sampler():
+    engine = Engine(SMALL)
+    engine.game.ema.forward = lambda z: engine.game.source.sample(len(z), torch.Generator().manual_seed(0))
+    rows = {row["name"]: row for row in engine.view.metrics(engine.game)}
+    ceiling = evaluation.perfect_sampler(engine.game.source, 2500)
+    assert rows["modes"]["value"] == rows["modes"]["best"] == 8
+    assert rows["high_quality"]["value"] == pytest.approx(ceiling.high_quality, abs=0.01)
+    assert rows["reverse_kl"]["value"] < 0.01
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"loss": "hinge"}, {"penalty": "r1", "penalty_weight": 0.3}, {"lr_g": 3e-4, "lr_d": 3e-3}, {"beta1": 0.0},
+     {"n_critic": 3}, {"batch_size": 32}, {"real_target": 0.9}, {"instance_noise": 0.2}, {"clip": 0.1},
+     {"optimizer": "sgd"}, {"ema_decay": 0.9}],
+    ids=lambda changes: "-".join(changes),
+)  # fmt: skip
+def test_a_setting_acts_on_the_next_step_and_keeps_everything_else(changes):
+    engine = Engine(SMALL)
+    engine.advance(10)
+    players = {name: value.clone() for name, value in engine.game.G.state_dict().items()}
+    state, _ = ask(engine, "set", changes=changes)
+    assert state["step"] == 10
+    assert state["note"] is None
+    assert {k: state["recipe"][k] for k in changes} == changes
+    assert all(torch.equal(players[k], v) for k, v in engine.game.G.state_dict().items())
+    unchanged = Engine(SMALL)
+    unchanged.advance(11)
+    engine.advance(1)
+    if changes != {"ema_decay": 0.9}:
+        assert not same(engine.game, unchanged.game)
+
+
+def test_steering_and_back_at_once_changes_nothing():
+    engine, plain = Engine(SMALL), Engine(SMALL)
+    engine.advance(10)
+    ask(engine, "set", changes={"lr_g": 0.1, "loss": "hinge"})
+    ask(engine, "set", changes={"lr_g": SMALL.lr_g, "loss": SMALL.loss})
+    engine.advance(10)
+    plain.advance(20)
+    assert same(engine.game, plain.game)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "new"),
+    [
+        ({"latent_dim": 5}, "D", ("G",)),
+        ({"width_g": 8}, "D", ("G",)),
+        ({"width_d": 8}, "G", ("D",)),
+        ({"data": "two_moons"}, "GD", ("data",)),
+        ({"data": "gaussian"}, "", ("data", "G", "D")),
+        ({"data": "digits"}, "", ("data", "G", "D")),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_rebuilding_change_keeps_what_it_can_and_says_what_it_rebuilt(changes, kept, new):
+    engine = Engine(SMALL)
+    engine.advance(5)
+    before = {name: getattr(engine.game, name).state_dict() for name in kept}
+    moments = engine.game.opt_d.state_dict()["state"]
+    state, _ = ask(engine, "set", changes=changes)
+    assert state["note"] == f"New: {', '.join(new)}; everything else goes on"
+    for name, parameters in before.items():
+        assert all(torch.equal(parameters[k], v) for k, v in getattr(engine.game, name).state_dict().items())
+    if "D" in kept:
+        assert torch.equal(engine.game.opt_d.state_dict()["state"][0]["exp_avg"], moments[0]["exp_avg"])
+    engine.advance(2)
+    ask(engine, "tick", id=1, layers=LAYERS)
+
+
+def test_the_code_repeats_the_session_bit_for_bit():
+    engine = Engine(SMALL)
+    engine.advance(12)
+    ask(engine, "set", changes={"latent_dim": 3, "lr_g": 3e-4})
+    ask(engine, "step", what="d")
+    ask(engine, "step", what="g")
+    engine.advance(5)
+    ask(engine, "set", changes={"loss": "hinge", "instance_noise": 0.1})
+    ask(engine, "set", changes={"penalty": "r1"})
+    engine.advance(8)
+    snapshots = engine.state()["snapshots"]
+    ask(engine, "rewind", step=snapshots[-1])
+    engine.advance(4)
+    code, _ = ask(engine, "code")
+    space = {}
+    exec(code["python"], space)
+    assert same(space["game"], engine.game)
+    assert recipes.from_link(code["link"]) == engine.recipe == recipes.from_json(code["recipe_json"])
+
+
+def test_step_d_moves_only_d_and_step_g_only_g():
+    engine = Engine(SMALL)
+    for what, moved, still in (("d", "D", "G"), ("g", "G", "D")):
+        before = {n: [v.clone() for v in getattr(engine.game, n).state_dict().values()] for n in ("G", "D")}
+        ask(engine, "step", what=what)
+        assert all(map(torch.equal, before[still], getattr(engine.game, still).state_dict().values()))
+        assert not all(map(torch.equal, before[moved], getattr(engine.game, moved).state_dict().values()))
+    assert engine.game.step == 0
+    ask(engine, "step", what="turn")
+    assert engine.game.step == 1
+
+
+def test_rewind_goes_on_exactly_as_the_first_time():
+    engine = Engine(SMALL)
+    engine.advance(20)
+    kept = engine.state()["snapshots"]
+    assert kept[0] == 0
+    engine.advance(7)
+    first = {name: value.clone() for name, value in engine.game.G.state_dict().items()}
+    state, _ = ask(engine, "rewind", step=kept[-1])
+    assert state["step"] == kept[-1]
+    engine.advance(27 - kept[-1])
+    assert all(torch.equal(first[k], v) for k, v in engine.game.G.state_dict().items())
+
+
+def test_snapshots_stay_within_their_budget():
+    engine = Engine(SMALL, memory_mb=0.5)
+    for _ in range(60):
+        engine.advance(10)
+        assert engine.snapshots.used_mb <= 0.5
+    steps = engine.snapshots.steps
+    assert steps[0] == 0
+    assert len(steps) >= 3
+    assert steps[-1] > 300
+
+
+def test_locked_and_hidden_fields_cannot_be_changed():
+    engine = Engine(SMALL, lock=("loss",), hide=("lr_g",))
+    state, _ = ask(engine, "hello", protocol=1)
+    assert (state["locked"], state["hidden"]) == (("loss",), ("lr_g",))
+    assert "loss cannot be changed" in refused(engine, "set", changes={"loss": "hinge"})
+    assert "lr_g" in refused(engine, "set", changes={"lr_g": 0.1, "lr_d": 0.1})
+    assert "loss" in refused(engine, "preset", name="saturate")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"type": "set", "changes": {"loss": "nope"}}, "loss must be one of"),
+        ({"type": "set", "changes": {"nope": 1}}, "no field 'nope'"),
+        ({"type": "set", "changes": [1]}, "must be an object"),
+        ({"type": "set", "changes": {"lr_g": -1.0}}, "lr_g must be positive"),
+        ({"type": "rewind", "step": 3}, "no moment was kept at step 3"),
+        ({"type": "preset", "name": "nope"}, "no preset"),
+        ({"type": "step", "what": "x"}, "d, g or turn"),
+        ({"type": "hello", "protocol": 9}, "reload the page"),
+        ({"type": "nope"}, "does not know"),
+        ({}, "does not know"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_message_is_answered_in_words_and_changes_nothing(message, said):
+    kind = message.pop("type", None)
+    assert said in refused(Engine(SMALL), kind, **message)
+
+
+def test_divergence_pauses_the_lab_and_says_what_to_do():
+    engine = Engine(Recipe(loss="wasserstein", optimizer="sgd", lr_g=1e6, lr_d=1e6, width_g=16, width_d=16))
+    ask(engine, "play")
+    reply, _ = engine.handle({"type": "tick", "id": 1, "budget_ms": 1000, "layers": []})
+    assert reply["type"] == "error"
+    assert "Rewind, or reset" in reply["message"]
+    assert not engine.playing
+    ask(engine, "play")
+    assert engine.handle({"type": "tick", "id": 2, "layers": []})[0]["type"] == "error"
+    ask(engine, "reset")
+    assert engine.game.step == 0
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_every_preset_starts_and_every_control_is_a_field(preset):
+    engine = Engine(SMALL)
+    state, _ = ask(engine, "preset", name=preset.name)
+    engine.advance(2)
+    frame, buffers = ask(engine, "tick", id=1, layers=LAYERS)
+    arrays(frame, buffers)
+    assert {control["field"] for control in state["controls"]} <= set(state["recipe"])
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.field)
+def test_a_control_offers_only_values_that_a_recipe_accepts(control):
+    offered = control.choices if control.kind == "choice" else (control.low, control.high)
+    assert all(math.isfinite(v) for v in offered if not isinstance(v, str))
+    base = recipes.named("digits_classical") if control.field == "norm_d" else Recipe()
+    for value in offered:
+        whole = control.kind in ("int", "log2")
+        recipes.from_dict({**base.__dict__, control.field: int(value) if whole else value})
+
+
+def test_labs_lock_only_fields_that_exist():
+    with pytest.raises(ValueError, match="must name fields of a Recipe, got speed"):
+        Engine(SMALL, lock=("speed",))
