@@ -13,7 +13,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help book test lab serve notebooks clean
+.PHONY: help book test lab serve notebooks pdf clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      serve the built site on http://localhost:$(PORT) (PORT=...)"
 	@echo "make notebooks  execute the notebooks that changed, and store them"
+	@echo "make pdf        print the built site as one PDF, _build/gan-tutor.pdf (needs Chromium)"
 	@echo "make clean      remove the built site and caches (keeps .venv)"
 
 $(STAMP): requirements.lock pyproject.toml
@@ -71,6 +72,10 @@ serve: $(STAMP)
 notebooks: $(STAMP)
 	$(RUN) scripts/notebooks.py links
 	$(RUN) scripts/notebooks.py run
+
+pdf: $(STAMP)
+	@[ -f $(SITE)/index.html ] || $(MAKE) book
+	$(RUN) scripts/pdf.py
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache

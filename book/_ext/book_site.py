@@ -5,6 +5,8 @@ Three small repairs of the theme's output:
 * no Thebe: live code from a third-party host is not part of this book;
 * each script once: the theme adds some of them twice;
 * list roles in the bibliography that screen readers understand.
+
+It also loads the book's other two extensions: `terms` (glossary and index) and `quiz` (the revision page).
 """
 
 from __future__ import annotations
@@ -23,10 +25,7 @@ ROLES = {
 
 def is_thebe(asset: Any) -> bool:
     """Whether a script or style sheet belongs to Thebe."""
-    return (
-        "thebe"
-        in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', None)}".lower()
-    )
+    return "thebe" in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', None)}".lower()
 
 
 def without_repeats(assets: list[Any]) -> list[Any]:
@@ -59,9 +58,7 @@ def mend_page(
     """Repair one page's context before it is written."""
     for kind in ("script_files", "css_files"):
         assets = context.get(kind, [])
-        assets[:] = without_repeats(
-            [a for a in assets if not is_thebe(a)]
-        )  # in place: Sphinx keeps the list
+        assets[:] = without_repeats([a for a in assets if not is_thebe(a)])  # in place: Sphinx keeps the list
     for old, new in ROLES.items():
         if "body" in context:
             context["body"] = context["body"].replace(old, new)
@@ -71,4 +68,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the repairs after the handlers of the theme and of sphinx-thebe."""
     app.connect("doctree-resolved", without_thebe, priority=900)
     app.connect("html-page-context", mend_page, priority=900)
+    for extension in ("terms", "quiz"):
+        app.setup_extension(extension)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -105,3 +105,22 @@ def test_no_machine_path(site: Path) -> None:
     places = (str(ROOT), f"{Path.home()}/")
     texts = {path.name: path.read_text(encoding="utf-8") for path in site.glob("book/*.html")}
     assert [name for name, text in texts.items() if any(place in text for place in places)] == []
+
+
+def test_words_that_no_reader_should_meet(site: Path) -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in site.glob("book/*.html")}
+    roles = re.compile(r"\{(?:term|ref|cite|zh)[^}]*\}`|:::|\[x\] |\[ \] ")  # markup that was not understood
+    assert [name for name, text in texts.items() if roles.search(re.sub(r"(?s)<(pre|code).*?</\1>", "", text))] == []
+
+
+def test_terms_lead_from_chapters_to_the_glossary(pages: dict[Path, Page]) -> None:
+    chapters = {path.stem: page for path, page in pages.items() if (ROOT / "book" / f"{path.stem}.ipynb").exists()}
+    lead = {name: any("glossary.html#term-" in link for _, link in page.links) for name, page in chapters.items()}
+    assert lead
+    assert [name for name, leads in lead.items() if not leads] == []
+
+
+def test_index_names_chapters(pages: dict[Path, Page], site: Path) -> None:
+    links = {urlsplit(link).path for _, link in pages[site / "genindex.html"].links}
+    assert "book/glossary.html" in links
+    assert {f"book/{path.stem}.html" for path in (ROOT / "book").glob("*.ipynb")} <= links

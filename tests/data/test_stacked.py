@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan_tutor import data
+from gan_tutor import data, recipes
 from gan_tutor.data.stacked import StackedDigits, mode_number
 
 
@@ -81,3 +81,12 @@ def test_what_cannot_be_stacked_is_refused(generator):
         StackedDigits(grey.with_labels(torch.zeros(10, 2)))
     with pytest.raises(ValueError, match=r"grey images .* got ImageSet\('constant', 10 of \(3, 28, 28\)"):
         StackedDigits(data.ImageSet("constant", grey.pixels.expand(-1, 3, -1, -1), grey.labels, grey.classes))
+
+
+def test_the_recipe_knows_the_source():
+    recipe = recipes.named("stacked_digits")
+    assert recipes.sample_shape(recipe) == recipes.source(recipe).shape == (3, 28, 28)
+    game = recipes.build(recipe)
+    z = torch.randn(2, recipe.latent_dim)
+    assert game.G(z).shape == (2, 3, 28, 28)
+    assert game.D(game.G(z)).shape == (2,)

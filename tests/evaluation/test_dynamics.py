@@ -135,6 +135,14 @@ def test_simultaneous_steps_spiral_outwards_and_alternating_ones_do_not():
     assert 1.3 < in_turn.min() < in_turn.max() < 1.6
 
 
+def test_without_a_brake_minimax_circles_and_the_nonsaturating_loss_only_creeps():
+    """d(theta^2 + psi^2)/dt = -2 u tanh(u / 2) with u = theta psi; over a turn r(t) = 1 / sqrt(1 / r0^2 + t / 8)."""
+    circle = evaluation.play(dirac_field(losses.minimax), steps=120, lr=0.2).norm(dim=1)
+    assert 1.2 < circle.min() < circle.max() < 1.5
+    creep = evaluation.play(dirac_field(losses.nonsaturating), steps=250, lr=0.2)[-1].norm().item()
+    assert creep == pytest.approx(1 / math.sqrt(1 / 2 + 50 / 8), rel=0.05)
+
+
 def test_states_may_have_any_leading_shape():
     field = dirac_field(losses.minimax)
     grid = torch.randn(3, 4, 2, dtype=torch.float64)

@@ -1,0 +1,100 @@
+"""Shared by the browser tests: one Chromium, the built site on localhost, and visits that remember complaints."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SYSTEM_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
+TYPESET = "() => !window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium: the system's if there is one, else Playwright's own."""
+    missing = "playwright is not installed: pip install 'gan-tutor[test]'"
+    api = pytest.importorskip("playwright.sync_api", reason=missing)
+    system = next(filter(None, map(shutil.which, SYSTEM_CHROMIUM)), None)
+    with api.sync_playwright() as playwright:
+        if system is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip("no Chromium: install your system's chromium, or run `playwright install chromium`")
+        chromium = playwright.chromium.launch(executable_path=system, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output readable."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The built site on localhost."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Visit:
+    """One page opened in a context of its own, and everything it complained about."""
+
+    def __init__(
+        self, browser: Any, url: str, width: str = "desktop", scheme: str = "light", javascript: bool = True
+    ) -> None:
+        viewport = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+        self.context = browser.new_context(viewport=viewport, color_scheme=scheme, java_script_enabled=javascript)
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.foreign: list[str] = []
+        own = ("data:", "blob:", "file:", "/".join(url.split("/")[:3]) + "/")
+        self.page.on("console", self.on_console)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        self.page.on("response", self.on_response)
+        self.page.on("request", lambda r: None if r.url.startswith(own) else self.foreign.append(r.url))
+        self.page.goto(url, wait_until="load")
+        if javascript:
+            self.page.wait_for_function(TYPESET)
+            self.page.evaluate("() => document.fonts.ready.then(() => true)")
+
+    def on_console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def on_response(self, response: Any) -> None:
+        if response.status >= 400:
+            self.problems.append(f"{response.status}: {response.url}")
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Callable[..., Visit]:
+    """Open a page: `with visit(url, width, scheme) as v:`; v.page is Playwright's."""
+    return partial(Visit, browser)
