@@ -208,10 +208,14 @@ class Engine:
         return {"type": "saved", "path": str(path)}, []
 
     def _on_tick(self, message: dict[str, Any]) -> Reply:
+        """Train one slice, as long as `budget_ms`, or exactly `steps` turns for labs that keep pace; send a frame."""
         budget = min(max(float(message.get("budget_ms", 40)), 1.0), 1000.0) / 1e3
         began, first = time.perf_counter(), self.game.step
-        while self.playing and time.perf_counter() - began < budget:
+        most = message.get("steps") or math.inf
+        while self.playing and self.game.step - first < most:
             self._turn()
+            if most == math.inf and time.perf_counter() - began >= budget:
+                break
         if self.game.step > first:
             rate = (self.game.step - first) / (time.perf_counter() - began)
             self._rate = rate if not self._rate else 0.9 * self._rate + 0.1 * rate
@@ -224,6 +228,7 @@ class Engine:
         loss_d, loss_g = self._losses
         header = {
             "type": "frame", "id": message.get("id"), "step": self.game.step, "steps_per_second": round(self._rate, 1),
+            "playing": self.playing, "snapshots": self.snapshots.steps,
             "finite": True, "loss_d": _json(loss_d), "loss_g": _json(loss_g), "grad_d": _norm(self.game.D),
             "grad_g": _norm(self.game.G), "gap": gap, "metrics": self._metrics,
             "arrays": [{"name": k, "dtype": _dtype(a), "shape": a.shape} for k, a in arrays.items()],
@@ -237,7 +242,7 @@ class Engine:
         if not stale or (self.playing and now - self._measured_at < self._measuring_took / MEASURED_SHARE):
             return
         self._metrics = self.view.metrics(self.game)
-        can = self.view.kind == "points" and not self.view.classes
+        can = self.view.kind != "images" and not self.view.classes
         self._optimal = self.view.optimal(self.game) if optimal and can else None
         self._measured_at, self._measured_step = time.perf_counter(), self.game.step
         self._measuring_took = self._measured_at - now

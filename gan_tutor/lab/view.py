@@ -40,8 +40,9 @@ class View:
         self.extent: list[float] | None = None
         if self.kind != "images":
             self.extent = _extent(source.sample(4000, generator))
-        if self.kind == "points":
-            self.grid = _grid(self.extent or [], PIXELS).to(self.device)
+        if self.extent is not None:
+            self.rows = PIXELS if self.kind == "points" else 1
+            self.grid = _grid(self.extent, self.rows, source.shape[0]).to(self.device)
         self.generator = generator
 
     def layers(self, game: Game, wanted: set[str]) -> Arrays:
@@ -52,12 +53,12 @@ class View:
             arrays: Arrays = {"real": _shown(self.real), "fake": _shown(fake)}
             if "histograms" in wanted or self.kind == "images":
                 arrays |= {"logits_real": _f32(D(self.real)), "logits_fake": _f32(D(fake))}
-            if self.kind == "points" and not self.classes:
+            if self.extent is not None and not self.classes:
                 if "field" in wanted:
-                    arrays["field"] = _u8(torch.sigmoid(D(self.grid)).view(PIXELS, PIXELS))
-                if "manifold" in wanted:
+                    arrays["field"] = _u8(torch.sigmoid(D(self.grid)).view(self.rows, PIXELS))
+                if "manifold" in wanted and self.kind == "points":
                     arrays["manifold"] = _f32(G(_latent_grid(game.recipe.latent_dim)).view(LINES, LINES, 2))
-        if "arrows" in wanted and self.kind == "points":
+        if "arrows" in wanted and self.extent is not None:
             arrays["arrows"] = _f32(self._arrows(game, D, fake[:ARROWS]))
         return arrays
 
@@ -69,10 +70,10 @@ class View:
         """
         G, D = self._players(game)
         with torch.no_grad():
-            p = _density(game.source.sample(MANY, self.generator), self.extent or [])
-            q = _density(G(training.sample_z(MANY, game.recipe.latent_dim, self.generator)), self.extent or [])
+            p = self._density(game.source.sample(MANY, self.generator))
+            q = self._density(G(training.sample_z(MANY, game.recipe.latent_dim, self.generator)))
             best = (p + 1e-3) / (p + q + 2e-3)
-            gap = (torch.sigmoid(D(self.grid)).view(PIXELS, PIXELS) - best).abs()
+            gap = (torch.sigmoid(D(self.grid)).view(self.rows, PIXELS) - best).abs()
         mass = p + q
         return _u8(best), float((gap * mass).sum() / mass.sum())
 
@@ -95,16 +96,34 @@ class View:
         return networks.Given(G, self.y), networks.Given(game.D, self.y)
 
     def _arrows(self, game: Game, D: Any, fake: Tensor) -> Tensor:
-        """Return x, y, dx, dy (N, 4): where samples should go to lower G's loss; the longest is a tenth of the view."""
+        """Return places and shifts (N, 2 d): where samples should go to lower G's loss.
+
+        The longest arrow is a tenth of the view.
+        """
         loss = recipes.loss_of(game.recipe)
         if loss.on_features or self.classes:
-            return fake.new_zeros(0, 4)
+            return fake.new_zeros(0, 2 * fake.shape[1])
         moved = fake.detach().clone().requires_grad_()
         value = objectives.generator_loss(lambda _: moved, D, loss, self.real[: len(fake)], self.z[: len(fake)])
         (gradient,) = torch.autograd.grad(value, moved)
         x0, x1, _, _ = self.extent or [0.0, 1.0, 0.0, 1.0]
         longest = gradient.norm(dim=1).max().clamp_min(1e-12)
         return torch.cat([fake, -gradient / longest * 0.1 * (x1 - x0)], dim=1)
+
+    def _density(self, points: Tensor) -> Tensor:
+        """Count points in the grid's cells, blur by one cell, and scale to mean 1 a cell."""
+        x0, x1, y0, y1 = self.extent or [0.0, 1.0, 0.0, 1.0]
+        column = ((points[:, 0] - x0) / (x1 - x0) * PIXELS).floor().long()
+        height = (y1 - points[:, -1]) / (y1 - y0) if self.rows > 1 else torch.zeros_like(points[:, 0])
+        row = (height * self.rows).floor().long()
+        inside = (column >= 0) & (column < PIXELS) & (row >= 0) & (row < self.rows)
+        cells = self.rows * PIXELS
+        counts = torch.bincount((row * PIXELS + column)[inside], minlength=cells).float()
+        weights = torch.tensor([0.25, 0.5, 0.25], device=points.device)
+        across = weights if self.rows > 1 else weights.new_tensor([0.0, 1.0, 0.0])
+        kernel = (across[:, None] * weights).view(1, 1, 3, 3)
+        blurred = torch.nn.functional.conv2d(counts.view(1, 1, self.rows, PIXELS), kernel, padding=1)
+        return blurred[0, 0] / len(points) * cells
 
 
 # name: label, the ceiling's or floor's key, which way is better, what the bound is
@@ -136,24 +155,12 @@ def _extent(points: Tensor) -> list[float]:
     return bounds if len(bounds) == 4 else [*bounds, 0.0, 1.0]
 
 
-def _grid(extent: list[float], pixels: int) -> Tensor:
-    """Return the centres of the cells (pixels^2, 2), row by row from the top."""
+def _grid(extent: list[float], rows: int, dimensions: int) -> Tensor:
+    """Return the centres of the cells (rows * PIXELS, dimensions), row by row from the top."""
     x0, x1, y0, y1 = extent
-    steps = (torch.arange(pixels) + 0.5) / pixels
-    y, x = torch.meshgrid(y1 - steps * (y1 - y0), x0 + steps * (x1 - x0), indexing="ij")
-    return torch.stack([x, y], -1).view(-1, 2)
-
-
-def _density(points: Tensor, extent: list[float]) -> Tensor:
-    """Count points in the grid's cells, blur by one cell, and scale to mean 1 a cell that holds any."""
-    x0, x1, y0, y1 = extent
-    column = ((points[:, 0] - x0) / (x1 - x0) * PIXELS).floor().long()
-    row = ((y1 - points[:, 1]) / (y1 - y0) * PIXELS).floor().long()
-    inside = (column >= 0) & (column < PIXELS) & (row >= 0) & (row < PIXELS)
-    counts = torch.bincount((row * PIXELS + column)[inside], minlength=PIXELS**2).float().view(1, 1, PIXELS, PIXELS)
-    weights = torch.tensor([0.25, 0.5, 0.25], device=points.device)
-    kernel = (weights[:, None] * weights).view(1, 1, 3, 3)
-    return torch.nn.functional.conv2d(counts, kernel, padding=1)[0, 0] / len(points) * PIXELS**2
+    across, down = (torch.arange(PIXELS) + 0.5) / PIXELS, (torch.arange(rows) + 0.5) / rows
+    y, x = torch.meshgrid(y1 - down * (y1 - y0), x0 + across * (x1 - x0), indexing="ij")
+    return torch.stack([x, y], -1).view(-1, 2)[:, :dimensions]
 
 
 def _latent_grid(latent_dim: int) -> Tensor:

@@ -97,6 +97,25 @@ def test_a_frame_of_points_holds_what_it_says():
     assert 0 < frame["gap"] < 1
 
 
+def test_a_frame_on_the_line_has_one_row_of_field_and_of_optimal_d():
+    engine = Engine(recipes.named("gaussian"))
+    engine.advance(3)
+    frame, buffers = ask(engine, "tick", id=1, layers=LAYERS)
+    got = arrays(frame, buffers)
+    assert got["real"].shape == got["fake"].shape == (400, 1)
+    assert got["field"].shape == got["optimal"].shape == (1, 56)
+    assert got["arrows"].shape == (60, 2)
+    assert "manifold" not in got
+    assert 0 < frame["gap"] < 1
+
+
+def test_labs_that_keep_pace_take_exactly_the_steps_they_are_told():
+    engine = Engine(SMALL)
+    ask(engine, "play")
+    frame, _ = ask(engine, "tick", id=1, steps=7, layers=[])
+    assert (frame["step"], frame["playing"], frame["snapshots"]) == (7, True, [0])
+
+
 def test_arrows_point_where_g_s_loss_falls():
     engine = Engine(SMALL)
     engine.advance(20)
