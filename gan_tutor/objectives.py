@@ -132,7 +132,7 @@ def class_of_real(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
     """Return the cross-entropy, in nats, of D's classifier on real samples: a term for D's loss, in a penalty's place.
 
     D is a `networks.Given` around a network that can `classify`. Source: odena2017acgan. Differs: there D also learns
-    the classes of generated samples, which rewards a G whose samples are merely easy to name.
+    the classes of generated samples.
     """
     return _class_error(D, x_real)
 

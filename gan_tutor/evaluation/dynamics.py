@@ -6,8 +6,8 @@ The Dirac-GAN: data at 0, G makes the point theta, D answers psi x (+ a constant
     d theta / dt = -d L_G / d theta,    d psi / dt = -d L_D / d psi.
 
 Near the equilibrium the eigenvalues of this field decide. A negative real part: the game converges, like exp(Re t).
-A real part of 0: it circles, and steps of any size spiral outwards if both players move at once. Source:
-mescheder2018convergence.
+A real part of 0: to first order it circles for ever, and discrete steps add an outward push if both players move at
+once. Source: mescheder2018convergence.
 """
 
 import cmath
@@ -52,21 +52,23 @@ def dirac_field(
     nodes = noise * _normal_nodes() if noise else torch.zeros(1, dtype=torch.float64)
     noise_real, noise_fake = torch.cartesian_prod(nodes, nodes).T[..., None]  # independent of each other
 
-    def both(theta: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
-        def D(x: Tensor) -> Tensor:
-            return (psi * x + constant).flatten()
+    def sides(theta: Tensor, psi: Tensor) -> tuple[Field, Tensor, Tensor]:
+        return lambda x: (psi * x + constant).flatten(), noise_real, noise_fake + theta
 
-        x_real, x_fake = noise_real, noise_fake + theta
-        loss_d = loss.d(D(x_real), D(x_fake))
-        if penalty is not None:
-            loss_d = loss_d + weight * penalty(D, x_real, x_fake)
-        return loss.g(D(x_real), D(x_fake)), loss_d
+    def loss_g(theta: Tensor, psi: Tensor) -> Tensor:
+        D, x_real, x_fake = sides(theta, psi)
+        value: Tensor = loss.g(D(x_real) if loss.paired else None, D(x_fake))
+        return value
+
+    def loss_d(theta: Tensor, psi: Tensor) -> Tensor:
+        D, x_real, x_fake = sides(theta, psi)
+        value: Tensor = loss.d(D(x_real), D(x_fake))
+        return value if penalty is None else value + weight * penalty(D, x_real, x_fake)
 
     def velocity(state: Tensor) -> Tensor:
-        theta, psi = state
-        downhill_g = -torch.func.grad(lambda t: both(t, psi)[0])(theta)
-        downhill_d = -torch.func.grad(lambda p: both(theta, p)[1])(psi)
-        return torch.stack([downhill_g, rate_d * downhill_d])
+        uphill_g = torch.func.grad(loss_g)(state[0], state[1])
+        uphill_d = torch.func.grad(loss_d, argnums=1)(state[0], state[1])
+        return torch.stack([-uphill_g, -rate_d * uphill_d])
 
     return lambda states: _over_points(velocity, states)
 

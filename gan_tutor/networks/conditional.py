@@ -117,6 +117,9 @@ class ProjectionDiscriminator(nn.Module):
         D: A discriminator with `features(x)` (N, F), whose logit is `D.last(features)`.
         encode: y -> code (N, F), for classes `nn.Embedding(classes, F)`.
 
+    Raises:
+        ValueError: The code is not of the features' shape.
+
     Source: miyato2018projection.
     """
 
