@@ -11,7 +11,7 @@ from gan_tutor.recipes import Recipe
 COUNTS = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps")
 RATES = ("lr_g", "lr_d")
 NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
-WEIGHTS = ("penalty_weight", "auxiliary_weight", "clip")
+WEIGHTS = ("instance_noise", "penalty_weight", "auxiliary_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
 SWITCHES = ("standardize", "bf16", "channels_last", "compile")
 CHOICES = {

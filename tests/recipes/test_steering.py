@@ -1,0 +1,97 @@
+"""A game that goes on under another recipe, and links to recipes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gan_tutor import recipes
+from gan_tutor.recipes import Recipe
+
+SMALL = Recipe(width_g=8, width_d=8, batch_size=8, steps=10**6)
+
+
+def values(game, name):
+    return list(getattr(game, name).state_dict().values())
+
+
+def played(recipe, steps):
+    game = recipes.build(recipe)
+    recipes.play(game, until=steps)
+    return game
+
+
+def test_steering_to_the_same_recipe_changes_nothing():
+    steered = recipes.steer(played(SMALL, 9), SMALL)
+    recipes.play(steered, until=20)
+    plain = played(SMALL, 20)
+    for name in ("G", "D", "ema"):
+        assert all(map(torch.equal, values(steered, name), values(plain, name)))
+    assert steered.step == plain.step == 20
+
+
+def test_a_new_learning_rate_is_in_force_and_the_moments_stay():
+    game = played(SMALL, 5)
+    moments = game.opt_g.state_dict()["state"][0]["exp_avg"].clone()
+    steered = recipes.steer(game, replace(SMALL, lr_g=3e-4, beta1=0.1))
+    assert steered.opt_g.param_groups[0]["lr"] == 3e-4
+    assert steered.opt_g.param_groups[0]["betas"] == (0.1, 0.999)
+    assert steered.opt_d.param_groups[0]["lr"] == SMALL.lr_d
+    assert torch.equal(steered.opt_g.state_dict()["state"][0]["exp_avg"], moments)
+
+
+def test_another_optimiser_starts_without_memory():
+    steered = recipes.steer(played(SMALL, 5), replace(SMALL, optimizer="sgd"))
+    assert steered.opt_g.state_dict()["state"] == {}
+    recipes.play(steered, until=7)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ()), ({"loss": "hinge", "lr_d": 1e-4, "seed": 3}, ()), ({"latent_dim": 3}, ("G",)),
+        ({"norm_d": "spectral"}, ("D",)),
+        ({"data": "grid"}, ("data",)), ({"data": "grid", "width_d": 9}, ("data", "D")),
+        ({"data": "gaussian"}, ("data", "G", "D")), ({"condition": "concat"}, ("G", "D")),
+    ],
+)  # fmt: skip
+def test_what_is_rebuilt(change, expected):
+    assert recipes.rebuilt(SMALL, replace(SMALL, **change)) == expected
+
+
+def test_one_player_alone_in_a_conditional_game():
+    game = recipes.build(replace(SMALL, condition="projection"))
+    before = {name: [v.clone() for v in values(game, name)] for name in ("G", "D")}
+    assert recipes.step_d(game).isfinite()
+    assert all(map(torch.equal, before["G"], values(game, "G")))
+    middle = [v.clone() for v in values(game, "D")]
+    assert not all(map(torch.equal, before["D"], middle))
+    assert recipes.step_g(game).isfinite()
+    assert all(map(torch.equal, middle, values(game, "D")))
+    assert not all(map(torch.equal, before["G"], values(game, "G")))
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_a_link_gives_the_recipe_back(name):
+    recipe = recipes.named(name)
+    link = recipes.to_link(recipe)
+    assert link.startswith("#lab=")
+    assert recipes.from_link(link) == recipe
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("", "must begin with"),
+        ("#lab=%%%", "damaged"),
+        ("#lab=" + "A" * 5000, "4000 characters"),
+        ("#lab=e30x", "damaged"),
+        ("#lab=WzFd", "JSON object"),
+        ("#lab=eyJub3BlIjoxfQ", "no field 'nope'"),
+        ("#lab=eyJsb3NzIjoieCJ9", "loss must be one of"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_foreign_link_is_refused_in_words(link, said):
+    with pytest.raises(ValueError, match=said):
+        recipes.from_link(link)
