@@ -24,7 +24,7 @@ def tune(threads: int = 1) -> None:
     Raises:
         ValueError: `threads` is below 1.
 
-    Source: the mallopt(3) manual page; benchmarks/loop.py measures it.
+    See the manual page mallopt(3); benchmarks/loop.py tunes every contestant alike.
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
