@@ -22,7 +22,7 @@ HIDDEN_TEXT = """() => {
   while (words.nextNode()) {
     const element = words.currentNode.parentElement;
     const folds = element.closest("details:not([open])");
-    const silent = folds || element.closest("script, style, svg, .citation > .label"); // authors and year stand for the number
+    const silent = folds || element.closest("script, style, svg, .citation > .label"); // shown by author and year
     if (words.currentNode.data.trim() && !silent && !element.checkVisibility()) {
       hidden.push(words.currentNode.data.trim().slice(0, 60));
     }
