@@ -5,9 +5,10 @@ trained on the embedded training images by `scripts/train_feature_network.py`. `
 `weights/fashion.json` state their accuracy and the real-vs-real floor of the Fréchet distance.
 
 Accuracy on the 1000 embedded test images: digits .989, fashion .906 (.885 on the 10,000 images of
-Fashion-MNIST's own test set). Fréchet distance of those 1000 to the 4000 training images: digits
-.34, fashion .65 squared feature units; uniform noise is at 6,765 and 177. Both splits hold every class equally often.
-Independent draws, such as a perfect generator's, do not, and lie higher: chapter 9 finds .75 +- .21 for digits.
+Fashion-MNIST's own test set). Fréchet distance of those 1000 to the 4000 training images:
+digits .34, fashion .65 squared feature units; uniform noise is at 6,765 and 177. Both splits hold every class equally
+often. Independent draws, such as a perfect generator's, do not, and lie higher: chapter 9 finds .75 +- .21 for the
+handwritten ones.
 """
 
 import json
