@@ -6,7 +6,7 @@
 
 Every cure changes one thing of the same game: non-saturating loss, Adam 1e-3 (0.5, 0.999), batch 128, G 2 x 128. In
 "slow D" D's learning rate is a tenth of G's, in "small D" its layers have 32 units. All play the same number of turns.
-Scores are of G as it is and of its moving average, every 250 turns, on 2500 samples. "near" counts the modes that get
+Scores are of G as it is and of its moving average (decay 0.999), every 250 turns, on 2500 samples. "near" counts the modes that get
 at least a quarter of their share of the samples, wherever in their neighbourhood these lie.
 Results: results/collapse_cures.json (runs and cost) and results/collapse_grid.json.
 """
@@ -72,6 +72,7 @@ CURES: dict[str, Cure] = {
     "bigger D": Cure(width_d=256),
     "5 steps of D": Cure(n_critic=5),
 }
+EMA_DECAY = 0.999
 INNER_LR = 0.1  # plain gradient descent needs a larger step than Adam
 
 
@@ -117,6 +118,7 @@ class Run:
             penalty=penalty,
             penalty_weight=cure.weight,
             ema=self.ema,
+            ema_decay=EMA_DECAY,
         )
 
     def _unrolled(self, cure: Cure) -> Iterator[None]:
@@ -127,7 +129,7 @@ class Run:
             self.opt_g.zero_grad()
             objectives.generator_loss(self.G, later, cure.loss, x_real, z).backward()
             self.opt_g.step()
-            training.update_ema(self.ema, self.G, min(0.99, turn / (turn + 1)))
+            training.update_ema(self.ema, self.G, min(EMA_DECAY, turn / (turn + 1)))
             yield
 
 
