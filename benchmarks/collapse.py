@@ -6,8 +6,8 @@
 
 Every cure changes one thing of the same game: non-saturating loss, Adam 1e-3 (0.5, 0.999), batch 128, G 2 x 128. In
 "slow D" D's learning rate is a tenth of G's, in "small D" its layers have 32 units. All play the same number of turns.
-Scores are of G as it is and of its moving average (decay 0.999), every 250 turns, on 2500 samples. "near" counts the modes that get
-at least a quarter of their share of the samples, wherever in their neighbourhood these lie.
+Scores are of G as it is and of its moving average (decay 0.999), every 250 turns, on 2500 samples. "near" counts the
+modes that get at least a quarter of their share of the samples, wherever in their neighbourhood these lie.
 Results: results/collapse_cures.json (runs and cost) and results/collapse_grid.json.
 """
 
