@@ -16,7 +16,7 @@ def tune(threads: int = 1) -> None:
 
     One thread: the networks of this book are too small to share out. Freed memory: a step frees its activations and
     the next one asks for the same again; glibc gives large blocks back to the system in between, which then has to
-    clear every page anew (about a fifth of a small DCGAN's step). Where the C library is not glibc, only threads are set.
+    clear every page anew (about a fifth of a small DCGAN's step). Without glibc, only threads are set.
 
     Args:
         threads: CPU threads, at least 1.
