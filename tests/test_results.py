@@ -46,14 +46,19 @@ def last_rows(name):
     return [rows[-1] for rows in runs.values()]
 
 
-@pytest.mark.parametrize(("name", "limit"), [("digits", 4.0), ("fashion", 6.0)])
-def test_the_default_image_recipes_reach_their_distance_in_about_a_minute(name, limit):
-    # The aim is the limit on every seed within 60 s. What was recorded holds it in the median and in about a minute on
-    # a machine whose speed drifts by half, so this guards the record; it does not show that the aim is met.
-    rows = last_rows(name)
+def test_the_digits_recipe_reaches_its_distance_within_a_minute_on_every_seed():
+    for row in last_rows("digits"):
+        assert row["floor_frechet_distance"] < row["frechet_distance"] <= 4.0
+        assert row["cpu_seconds"] <= 60
+
+
+def test_the_fashion_recipe_reaches_its_distance_in_the_median_in_about_a_minute():
+    # The aim is 6 on every seed within 60 s. What was recorded holds it in the median, a little later: this guards the
+    # record and does not show that the aim is met.
+    rows = last_rows("fashion")
     distances = [row["frechet_distance"] for row in rows]
-    assert rows[0]["floor_frechet_distance"] < statistics.median(distances) <= limit
-    assert max(distances) <= 1.1 * limit
+    assert rows[0]["floor_frechet_distance"] < statistics.median(distances) <= 6.0
+    assert max(distances) <= 6.6
     assert max(row["cpu_seconds"] for row in rows) <= 70
 
 

@@ -104,7 +104,7 @@ def run(game: Game) -> Iterator[training.Record]:
         term_weight=term_weight,
         ema=game.ema,
         ema_decay=recipe.ema_decay,
-        schedule=_cosine(recipe.steps) if recipe.schedule == "cosine" else None,
+        schedule=_schedule(recipe),
         start=game.step,
     ):
         game.step = record.step
@@ -203,6 +203,7 @@ def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.
             width=recipe.width_g,
             mapping=recipe.mapping_g,
             refine=recipe.refine_g,
+            subpixel=recipe.subpixel_g,
         )
     return networks.MLPGenerator(
         inputs,
@@ -288,5 +289,9 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     return penalty, game.recipe.penalty_weight
 
 
-def _cosine(steps: int, floor: float = 0.02) -> Callable[[int], float]:
-    return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / steps)) / 2
+def _schedule(recipe: Recipe, floor: float = 0.02, last: float = 0.25) -> Callable[[int], float] | None:
+    if recipe.schedule == "cosine":
+        return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+    if recipe.schedule == "cooldown":
+        return lambda step: min(1.0, max(floor, (1 - step / recipe.steps) / last))
+    return None

@@ -36,6 +36,7 @@ class Recipe:
         width_d: Units of D's hidden layers (mlp), or channels after its first convolution.
         mapping_g: Units of a hidden layer between z and a dcgan G's first feature map; 0 is none.
         refine_g: 3x3 convolutions at a dcgan G's first feature map.
+        subpixel_g: Whether a dcgan G makes the image by a sub-pixel convolution instead of a transposed one.
         depth_g: Hidden layers of an mlp G.
         depth_d: Hidden layers of an mlp D.
         activation_g: Non-linearity of an mlp G.
@@ -58,7 +59,8 @@ class Recipe:
         lr_d: Learning rate of D.
         beta1: Adam's first decay rate; momentum of sgd; unused by rmsprop.
         beta2: Adam's second decay rate; smoothing of rmsprop; unused by sgd.
-        schedule: "cosine" brings learning rates and penalty weight to 2 % at the last step.
+        schedule: Brings learning rates and penalty weight to 2 % at the last step: "cosine" all the way, "cooldown"
+            in a straight line over the last quarter.
         batch_size: Real samples, and generated ones, in a step.
         n_critic: Steps of D for each step of G.
         ema_decay: Share of G's moving average that a step keeps; 0 makes the average G itself.
@@ -79,6 +81,7 @@ class Recipe:
     width_d: int = 128
     mapping_g: int = 0
     refine_g: int = 0
+    subpixel_g: bool = False
     depth_g: int = 2
     depth_d: int = 2
     activation_g: Activation = "relu"
@@ -98,7 +101,7 @@ class Recipe:
     lr_d: float = 1e-3
     beta1: float = 0.5
     beta2: float = 0.999
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "cooldown"] = "constant"
     batch_size: int = 128
     n_critic: int = 1
     ema_decay: float = 0.99

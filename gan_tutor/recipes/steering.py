@@ -12,7 +12,9 @@ from gan_tutor.recipes.game import Game
 from gan_tutor.recipes.record import Recipe
 
 _OF_BOTH = {"bf16", "channels_last", "compile", "condition"}
-_OF_G = _OF_BOTH | {"generator", "latent_dim", "width_g", "mapping_g", "refine_g", "depth_g", "activation_g"}
+_OF_G = _OF_BOTH | {
+    "generator", "latent_dim", "width_g", "mapping_g", "refine_g", "subpixel_g", "depth_g", "activation_g",
+}  # fmt: skip
 _OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_d"}
 
 

@@ -1,5 +1,6 @@
 """Every network: shapes, parameter counts, initial weights, features, declared range, refusals."""
 
+import itertools
 import math
 
 import pytest
@@ -202,3 +203,18 @@ def test_a_mapping_is_one_hidden_layer_before_the_first_feature_map():
     first = 8 * 7 * 7  # 2 * width channels of 7x7
     assert count[1] - count[0] == (8 * 16 + 16) + (16 - 8) * first
     assert mapped(torch.randn(5, 8)).shape == (5, 1, 28, 28)
+
+
+def test_a_subpixel_layer_is_a_transposed_convolution_with_a_6x6_kernel():
+    """Pixel 2i + a takes x[i + u - 1] for u in 0, 1, 2: entry a + 4 - 2u of a kernel with stride 2 and padding 2."""
+    G = networks.DCGANGenerator(8, channels=3, width=4, subpixel=True)
+    convolution = G.net[-3]
+    kernel = torch.zeros(4, 3, 6, 6)
+    for a, b, u, v in itertools.product((0, 1), (0, 1), range(3), range(3)):
+        kernel[:, :, a + 4 - 2 * u, b + 4 - 2 * v] = convolution.weight[2 * a + b :: 4, :, u, v].T
+    x = torch.randn(5, 4, 14, 14)
+    bias = convolution.bias.view(3, 4)
+    expected = nn.functional.conv_transpose2d(x, kernel, None, 2, 2) + bias.view(1, 3, 2, 2).repeat(1, 1, 14, 14)
+    assert torch.allclose(G.net[-2](convolution(x)), expected, atol=1e-6)
+    assert G(torch.randn(5, 8)).shape == (5, 3, 28, 28)
+    assert count(G) - count(networks.DCGANGenerator(8, channels=3, width=4)) == (4 * 12 * 9 + 12) - (4 * 3 * 16 + 3)

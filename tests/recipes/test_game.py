@@ -164,6 +164,14 @@ def test_a_cosine_ends_at_two_percent():
     assert rates[-1] == pytest.approx(0.02)
 
 
+def test_a_cooldown_falls_in_a_line_over_the_last_quarter():
+    game = recipes.build(replace(SMALL, schedule="cooldown", lr_g=1.0, lr_d=1e-3, steps=40, optimizer="sgd"))
+    rates = [(game.opt_g.param_groups[0]["lr"], game.opt_d.param_groups[0]["lr"]) for _ in recipes.run(game)]
+    assert rates[:30] == [(1.0, 1e-3)] * 30
+    assert [g for g, _ in rates[30:]] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.02])
+    assert all(d == pytest.approx(1e-3 * g) for g, d in rates)
+
+
 def test_wgan_gp_draws_its_shares_from_the_game():
     recipe = replace(SMALL, loss="wasserstein", penalty="wgan_gp")
     runs = []

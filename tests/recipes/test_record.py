@@ -13,7 +13,7 @@ RATES = ("lr_g", "lr_d")
 NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
 WEIGHTS = ("instance_noise", "penalty_weight", "auxiliary_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
-SWITCHES = ("standardize", "bf16", "channels_last", "compile")
+SWITCHES = ("standardize", "subpixel_g", "bf16", "channels_last", "compile")
 CHOICES = {
     "data": "mnist",
     "generator": "resnet",
@@ -61,7 +61,8 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
         "activation_g": "relu, leaky_relu, tanh", "activation_d": "relu, leaky_relu, tanh",
         "norm_d": "none, batch, spectral", "condition": "none, concat, embedding, projection, auxiliary",
         "loss": "minimax, nonsaturating, least_squares, hinge, wasserstein, relativistic",
-        "penalty": "none, r1, r2, r1_r2, wgan_gp", "optimizer": "adam, rmsprop, sgd", "schedule": "constant, cosine",
+        "penalty": "none, r1, r2, r1_r2, wgan_gp", "optimizer": "adam, rmsprop, sgd",
+        "schedule": "constant, cosine, cooldown",
     }[name]  # fmt: skip
     with pytest.raises(ValueError, match=f"{name} must be one of .*{allowed}.*, got '{CHOICES[name]}'"):
         Recipe(**{name: CHOICES[name]})
