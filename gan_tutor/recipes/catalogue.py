@@ -53,7 +53,7 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
     ),
     "stacked_digits": (
         "three digits as the channels of one image: 1000 modes to count",
-        replace(_FAST_IMAGES, data="stacked_digits", steps=2500),
+        replace(_FAST_IMAGES, data="stacked_digits", mapping_g=0, refine_g=0, schedule="cooldown", steps=3000),
     ),
     "digits_projection": ("digits by class: ask for a seven", _PROJECTION_IMAGES),
     "fashion_projection": ("Fashion-MNIST by class", replace(_PROJECTION_IMAGES, data="fashion")),
