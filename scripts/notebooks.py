@@ -26,12 +26,13 @@ ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600  # seconds
 BADGE = re.compile(r"\[Open in Colab\]\([^)]*\)")
 ADDRESS = re.compile(r"0x[0-9a-f]{6,16}")
+PAIR = re.compile(r"pair-[0-9a-f]{8}")  # the random name of two labs that are compared
 INSTALL_ID = "colab-install"
 INSTALL = """\
 import sys  # on Colab, install the book's library; elsewhere do nothing
 
 if "google.colab" in sys.modules:
-    %pip install --quiet "gan-tutor @ git+{url}@{branch}\""""
+    %pip install --quiet "gan-tutor[lab] @ git+{url}@{branch}\""""
 
 
 def hashes(nb: Any) -> dict[str, str]:
@@ -67,9 +68,11 @@ def normalise(nb: Any) -> None:
                 output.execution_count = count
             if "text" in output:
                 output.text = ADDRESS.sub("0xADDRESS", output.text)
+            # A page without the kernel cannot show a widget; beside it stands HTML that it can show.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
             for mime, data in output.get("data", {}).items():
                 if mime.startswith("text/"):
-                    output.data[mime] = ADDRESS.sub("0xADDRESS", data)
+                    output.data[mime] = PAIR.sub("pair", ADDRESS.sub("0xADDRESS", data))
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
 

@@ -64,6 +64,25 @@ def test_the_fashion_table_is_what_was_stored(way: str) -> None:
     assert row(NAMES[way], last("fashion", way), COLUMNS) in source("table-fashion")
 
 
+def test_what_the_chapter_says_of_clothes() -> None:
+    """First in accuracy, last in variety and recall on each seed; above the ceiling on two seeds of three."""
+    ceiling = RESULT["real"]["fashion"]["class_accuracy"]
+    above = 0
+    for seed in RUNS["fashion"]["auxiliary"]:
+        games = {way: runs[seed][-1] for way, runs in RUNS["fashion"].items()}
+        assert max(games, key=lambda way: games[way]["class_accuracy"]) == "auxiliary"
+        assert min(games, key=lambda way: games[way]["frechet_distance"]) == "projection"
+        for key in ("variance_within_class", "recall_within_class"):
+            assert min(games, key=lambda way: games[way][key]) == "auxiliary"
+        above += games["auxiliary"]["class_accuracy"] > ceiling
+        assert 0.4 < games["auxiliary"]["recall_within_class"] / games["projection"]["recall_within_class"] < 0.6
+        assert (
+            min(game["frechet_distance"] for game in games.values())
+            > 10 * RESULT["real"]["fashion"]["frechet_distance"]
+        )
+    assert above == 2
+
+
 @pytest.mark.parametrize("data", sorted({"digits", "fashion"} & RUNS.keys()))
 def test_the_ceiling_is_held_out_real_images(data: str) -> None:
     assert row("*real images, held out*", [RESULT["real"][data]], COLUMNS) in source(f"table-{data}")
@@ -72,6 +91,15 @@ def test_the_ceiling_is_held_out_real_images(data: str) -> None:
 @pytest.mark.parametrize("way", RUNS.get("strokes", {}))
 def test_the_strokes_table_is_what_was_stored(way: str) -> None:
     assert row(NAMES[way], last("strokes", way), STROKES) in source("strokes-reading")
+
+
+def test_the_spread_of_the_real_strokes_is_quoted_rightly() -> None:
+    measured = last("strokes", "concat")[0]
+    thick, lean = measured["thickness_spread"], measured["slant_spread"]
+    assert f"{number(thick, 2)} pixels and {lean:.0f} degrees" in source("strokes-reading")
+    for told in last("strokes", "concat"):  # "about a third"
+        assert 0.25 < told["thickness_error"] / thick < 0.45
+        assert 0.25 < told["slant_error"] / lean < 0.45
 
 
 def test_the_results_are_of_the_named_recipes() -> None:
@@ -106,3 +134,15 @@ def test_what_the_chapter_says_of_the_table(seed: str) -> None:
     reached = [games[way]["recall_within_class"] for way in ("concat", "embedding")]
     assert min(reached) > games["projection"]["recall_within_class"] - 0.03
     assert all(game["class_accuracy"] < ceiling["class_accuracy"] for game in games.values())
+    assert games["embedding"]["class_accuracy"] > games["concat"]["class_accuracy"]
+    assert games["embedding"]["frechet_distance"] < games["concat"]["frechet_distance"]
+
+
+def test_the_seconds_that_a_run_took() -> None:
+    spent = {way: [measured["cpu_seconds"] for measured in last("digits", way)] for way in TOLD}
+    mean = {way: f"{sum(seconds) / len(seconds):.0f}" for way, seconds in spent.items()}
+    sentence = (
+        f"a run took {mean['projection']} CPU seconds with projection, {mean['embedding']} with embedding, "
+        f"{mean['auxiliary']} with the auxiliary classifier and {mean['concat']} with concatenation"
+    )
+    assert sentence in source("table-reading")

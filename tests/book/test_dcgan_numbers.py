@@ -13,6 +13,9 @@ from typing import Any
 import nbformat
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_tutor import networks, recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -135,9 +138,34 @@ def test_the_price_of_working_at_full_resolution(name: str, low: float, high: fl
     assert low < ratio < high
 
 
-def test_the_third_seed_of_the_base_is_quoted_rightly(cells: dict[str, str]) -> None:
-    runs = json.loads((RESULTS / "recipe_digits_classical.json").read_text(encoding="utf-8"))["runs"]
-    row = runs["2"][0]
-    assert f"{row['frechet_distance']:.1f} after {row['step']} turns" in cells["rules-reading"]
-    first, second = (rows[0]["frechet_distance"] for rows in RULES["runs"]["base"].values())
-    assert f"stood at {first:.0f} on one seed and at {second:.0f} on the other" in cells["rules-reading"]
+def test_the_half_way_distances_of_the_base_are_quoted_rightly(cells: dict[str, str]) -> None:
+    first, second, third = (round(rows[0]["frechet_distance"]) for rows in RULES["runs"]["base"].values())
+    assert f"the full list stood at {first}, {second} and {third}." in cells["rules-reading"]
+
+
+def operations(network: torch.nn.Module, x: torch.Tensor) -> int:
+    """Of one forward pass."""
+    with FlopCounterMode(display=False) as counter:
+        network(x)
+    return int(counter.get_total_flops())
+
+
+def test_the_price_of_faces_is_counted_rightly(cells: dict[str, str]) -> None:
+    large, small = recipes.named("celeba64"), recipes.named("digits_classical")
+    wide, narrow = (
+        networks.DCGANGenerator(recipe.latent_dim, channels=channels, size=size, width=recipe.width_g)
+        for recipe, channels, size in ((large, 3, 64), (small, 1, 28))
+    )
+    judges = (
+        networks.DCGANDiscriminator(channels=channels, size=size, width=recipe.width_d)
+        for recipe, channels, size in ((large, 3, 64), (small, 1, 28))
+    )
+    ratio_g = operations(wide, torch.randn(2, large.latent_dim)) / operations(narrow, torch.randn(2, small.latent_dim))
+    of_faces, of_digits = (
+        operations(D, torch.randn(2, *shape)) for D, shape in zip(judges, ((3, 64, 64), (1, 28, 28)), strict=True)
+    )
+    ratio_d, turns = of_faces / of_digits, large.steps / small.steps
+    assert f"an image costs G {ratio_g:.0f} and D {ratio_d:.0f} times as many" in cells["celeba-reading"]
+    assert f"there are {turns:.0f} times as many turns" in cells["celeba-reading"]
+    assert large.batch_size == 2 * small.batch_size
+    assert 7000 < 2 * turns * ratio_g < 9000
