@@ -43,8 +43,12 @@ class Control:
         """Return the control as the front end reads it."""
         values = asdict(self)
         low, high, choices = values.pop("low"), values.pop("high"), values.pop("choices")
-        named = [{"value": value, "label": str(value).replace("_", " ")} for value in choices]
+        named = [{"value": value, "label": _name(value)} for value in choices]
         return values | {"min": low, "max": high, "choices": named}
+
+
+def _name(value: Any) -> str:
+    return str(value).replace("_", " ") if value != 0 else "off"
 
 
 def _choices(field: str, *, without: tuple[str, ...] = ()) -> tuple[Any, ...]:
@@ -59,7 +63,7 @@ CONTROLS = (
         "penalty_weight", "Penalty weight", "Loss", "log",
         "Gamma of R1 and R2, lambda of WGAN-GP.", low=1e-3, high=100.0,
     ),
-    Control("clip", "Weight clipping", "Loss", "choice", "Clamp D's weights after each of its steps; 0 is off.",
+    Control("clip", "Weight clipping", "Loss", "choice", "Clamp D's weights after each of its steps.",
             choices=(0.0, 0.01, 0.03, 0.1, 0.3)),
     Control(
         "real_target", "Target for real samples", "Loss", "linear",
@@ -97,6 +101,9 @@ CONTROLS = (
             "rebuilds the networks", low=4, high=256),
     Control("norm_d", "Normalisation in D", "Networks", "choice", "Spectral norm bounds D's slope; D is rebuilt.",
             "rebuilds the networks", choices=_choices("norm_d")),
+    Control("condition", "Condition on class", "Networks", "choice",
+            "How D learns the class that G is asked for; for data with classes.",
+            "rebuilds the networks", choices=_choices("condition")),
     Control("data", "Data", "Data", "choice", "What G shall imitate; the players stay if the samples' shape does.",
             "new data and networks", choices=_DATA),
     Control("seed", "Seed", "Data", "int", "Decides initial weights, batches and latents; used at the next reset.",
@@ -148,6 +155,19 @@ PRESETS = (
     ),
     Preset("nash", "Reach equilibrium", "An affine G and a Gaussian: D ends at 1/2 everywhere.",
            recipes.named("gaussian")),
+    Preset(
+        "critic", "A critic with a slope",
+        "WGAN-GP, five steps of D a turn: minus D's loss is its estimate of the distance to the data.",
+        replace(_RING, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1, n_critic=5, beta1=0.0, beta2=0.9),
+    ),
     Preset("digits", "Draw digits", "The fast image recipe: recognisable after some 15 seconds of a CPU core.",
            recipes.named("digits")),
+    Preset("classes", "Digits by class", "Each row is one class, each column one latent: the style stays.",
+           recipes.named("digits_projection")),
 )  # fmt: skip
+
+
+def preset_of(recipe: Recipe) -> str | None:
+    """Return the name of the preset that has these settings, whatever the seed and the number of steps."""
+    plain = replace(recipe, seed=0, steps=1)
+    return next((p.name for p in PRESETS if replace(p.recipe, seed=0, steps=1) == plain), None)

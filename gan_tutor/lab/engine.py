@@ -4,6 +4,7 @@ Nothing is computed unless it is asked for: a `tick` trains one slice and is ans
 nobody looks at costs nothing, and every setting acts on the next step.
 """
 
+import json
 import math
 import time
 from dataclasses import asdict
@@ -14,14 +15,16 @@ import torch
 from torch import nn
 
 from gan_tutor import recipes
-from gan_tutor.lab.controls import CONTROLS, PRESETS
+from gan_tutor.lab.controls import CONTROLS, PRESETS, preset_of
 from gan_tutor.lab.journal import Journal
 from gan_tutor.lab.snapshots import Snapshots
 from gan_tutor.lab.view import Arrays, View
 from gan_tutor.recipes import Recipe
+from gan_tutor.recipes.record import CLASSES
 
 PROTOCOL = 1
-MEASURED_SHARE = 0.15  # of the time goes into metrics and D*, at most
+MEASURED_SHARE = 0.05  # of the time goes into metrics and D*, at most
+INTERRUPTED = "Interrupted: the lab is paused"
 Reply = tuple[dict[str, Any], list[memoryview]]
 
 
@@ -55,26 +58,38 @@ class Engine:
             raise ValueError(f"lock and hide must name fields of a Recipe, got {', '.join(unknown)}")
         self.device, self.lock, self.hide, self.group = torch.device(device), tuple(lock), tuple(hide), group
         self.memory_mb = memory_mb
-        self.playing = False
+        self.playing, self._interrupted = False, False
         self._begin(recipe)
 
     def handle(self, message: dict[str, Any]) -> Reply:
         """Answer one message; an expected error becomes a reply, and then nothing has changed."""
         handler = getattr(self, f"_on_{message.get('type')}", None)
         if handler is None:
-            return {"type": "error", "message": f"the lab does not know the message {message.get('type')!r}"}, []
+            return _refusal(f"the lab does not know the message {message.get('type')!r}", message)
         try:
             reply: Reply = handler(message)
         except (ValueError, OSError) as error:
-            return {"type": "error", "message": str(error)}, []
+            return _refusal(str(error), message)
         except FloatingPointError as error:
             self.playing, self._turns = False, recipes.run(self.game)
-            return {"type": "error", "message": f"{error}. Rewind, or reset"}, []
+            return _refusal(f"{error}. Rewind, or reset", message)
         except KeyboardInterrupt:
             self.playing = False
             self._turns = recipes.run(self.game)
-            return self._state("Interrupted: the lab is paused")
+            return self._state(INTERRUPTED)
+        if self._interrupted:
+            self._interrupted = False
+            return self._state(INTERRUPTED)
         return reply
+
+    def interrupt(self) -> None:
+        """Pause after the present turn, and say so with the next answer; may be called from another thread."""
+        self._interrupted = self._interrupted or self.playing
+        self.playing = False
+
+    def forget(self) -> None:
+        """Stop, and let go of all moments but the present: nobody can go back to them any more."""
+        self.playing, self.snapshots = False, Snapshots(0.0)
 
     def state(self, note: str | None = None) -> dict[str, Any]:
         """Return everything that changes only when someone acts: settings, controls, presets, snapshots."""
@@ -87,9 +102,10 @@ class Engine:
             "source": {
                 "kind": self.view.kind, "shape": source.shape, "range": source.range, "extent": self.view.extent,
                 "name": source.name, "modes": modes, "density": hasattr(source, "log_prob"),
+                "labels": self.view.labels,
             },
-            "snapshots": self.snapshots.steps, "locked": self.lock, "hidden": self.hide, "compare": self.group,
-            "memory": {"used_mb": round(self.snapshots.used_mb, 1), "budget_mb": self.memory_mb}, "note": note,
+            "preset": preset_of(self.recipe), "locked": self.lock, "hidden": self.hide, "compare": self.group,
+            "snapshots": self.snapshots.steps, "memory": self._memory(), "note": note,
         }  # fmt: skip
 
     def python(self) -> str:
@@ -114,7 +130,7 @@ class Engine:
         self._metrics: list[dict[str, Any]] = []
         self._optimal: tuple[Any, float] | None = None
         self._measured_at, self._measuring_took, self._measured_step = -math.inf, 0.0, -1
-        self._rate = 0.0
+        self._turns_lately, self._seconds_lately = 0.0, 0.0
 
     def _turn(self) -> None:
         record = next(self._turns)
@@ -186,7 +202,7 @@ class Engine:
         if barred:
             raise ValueError(f"this preset changes {', '.join(barred)}, which cannot be changed in this lab")
         self._begin(recipe)
-        return self._state(found[0].about)
+        return self._state(f"{found[0].label}: at step 0 with seed {recipe.seed}")
 
     def _on_rewind(self, message: dict[str, Any]) -> Reply:
         self.game, self.journal = self.snapshots.back_to(message.get("step"), self.device)
@@ -205,20 +221,18 @@ class Engine:
     def _on_save(self, message: dict[str, Any]) -> Reply:
         path = Path(f"lab-{self.recipe.data}-{self.recipe.seed}-{self.game.step}.safetensors")
         recipes.save(self.game, path)
-        return {"type": "saved", "path": str(path)}, []
+        loss_d, loss_g = self._losses
+        measured = {
+            "step": self.game.step, "loss_d": _json(loss_d), "loss_g": _json(loss_g),
+            "metrics": self.view.metrics(self.game), "recipe": asdict(self.recipe), "python": self.python(),
+        }  # fmt: skip
+        path.with_suffix(".json").write_text(json.dumps(measured, indent=2))
+        return {"type": "saved", "path": str(path), "metrics_path": str(path.with_suffix(".json"))}, []
 
     def _on_tick(self, message: dict[str, Any]) -> Reply:
         """Train one slice, as long as `budget_ms`, or exactly `steps` turns for labs that keep pace; send a frame."""
-        budget = min(max(float(message.get("budget_ms", 40)), 1.0), 1000.0) / 1e3
-        began, first = time.perf_counter(), self.game.step
-        most = message.get("steps") or math.inf
-        while self.playing and self.game.step - first < most:
-            self._turn()
-            if most == math.inf and time.perf_counter() - began >= budget:
-                break
-        if self.game.step > first:
-            rate = (self.game.step - first) / (time.perf_counter() - began)
-            self._rate = rate if not self._rate else 0.9 * self._rate + 0.1 * rate
+        if self.playing:
+            self._train_slice(message.get("steps"), message.get("budget_ms", 40))
         wanted = set(message.get("layers", ()))
         self._measure("optimal" in wanted)
         arrays = self._recent() | self.view.layers(self.game, wanted)
@@ -226,14 +240,27 @@ class Engine:
         if "optimal" in wanted and self._optimal is not None:
             arrays["optimal"], gap = self._optimal
         loss_d, loss_g = self._losses
+        rate = self._turns_lately / self._seconds_lately if self._turns_lately else 0.0
         header = {
-            "type": "frame", "id": message.get("id"), "step": self.game.step, "steps_per_second": round(self._rate, 1),
-            "playing": self.playing, "snapshots": self.snapshots.steps,
+            "type": "frame", "id": message.get("id"), "step": self.game.step, "steps_per_second": round(rate, 1),
+            "playing": self.playing, "snapshots": self.snapshots.steps, "memory": self._memory(),
             "finite": True, "loss_d": _json(loss_d), "loss_g": _json(loss_g), "grad_d": _norm(self.game.D),
             "grad_g": _norm(self.game.G), "gap": gap, "metrics": self._metrics,
             "arrays": [{"name": k, "dtype": _dtype(a), "shape": a.shape} for k, a in arrays.items()],
         }  # fmt: skip
         return header, [memoryview(array.tobytes()) for array in arrays.values()]
+
+    def _train_slice(self, steps: Any, budget_ms: Any) -> None:
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"steps must be a whole number from 1, got {steps!r}")
+        budget = min(max(float(budget_ms), 1.0), 1000.0) / 1e3
+        began, first = time.perf_counter(), self.game.step
+        while self.playing and (steps is None or self.game.step - first < steps):
+            self._turn()
+            if steps is None and time.perf_counter() - began >= budget:
+                break
+        self._turns_lately = 0.9 * self._turns_lately + self.game.step - first
+        self._seconds_lately = 0.9 * self._seconds_lately + time.perf_counter() - began
 
     def _measure(self, optimal: bool) -> None:
         """Refresh metrics and D*, rarely enough that they take a small share of the time."""
@@ -252,6 +279,9 @@ class Engine:
         self._history.clear()
         return {"history": torch.tensor(rows, dtype=torch.float32).view(-1, 5).numpy()}
 
+    def _memory(self) -> dict[str, float]:
+        return {"used_mb": round(self.snapshots.used_mb, 1), "budget_mb": self.memory_mb}
+
     def _state(self, note: str | None = None) -> Reply:
         return self.state(note), []
 
@@ -263,10 +293,17 @@ def _adapted(recipe: Recipe, changed: dict[str, Any]) -> Recipe:
     if len(recipes.sample_shape(known)) != len(recipes.sample_shape(recipe)):
         model = recipes.named("digits" if len(recipes.sample_shape(known)) == 3 else "ring")
         for field in (
-            "generator", "discriminator", "norm_d", "latent_dim", "width_g", "width_d", "mapping_g", "refine_g", "bf16",
+            "generator", "discriminator", "norm_d", "latent_dim", "width_g", "width_d", "mapping_g", "refine_g",
+            "subpixel_g", "bf16",
         ):  # fmt: skip
             values[field] = getattr(model, field)
+    if "data" in changed and changed["data"] not in CLASSES:
+        values["condition"] = "none"
     return recipes.from_dict(values)
+
+
+def _refusal(words: str, message: dict[str, Any]) -> Reply:
+    return {"type": "error", "message": words} | ({"id": message["id"]} if "id" in message else {}), []
 
 
 @torch.no_grad()

@@ -5,17 +5,18 @@ G itself, which is what D fights; images from its moving average, which is what 
 """
 
 import math
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_tutor import evaluation, networks, objectives, recipes, training
+from gan_tutor import data, evaluation, networks, objectives, recipes, training
 from gan_tutor.recipes import Game
 
-POINTS, IMAGES, ARROWS, PIXELS, LINES = 400, 36, 60, 56, 15
+POINTS, IMAGES, BY_CLASS, ARROWS, PIXELS, LINES = 400, 36, 6, 60, 48, 15
 MANY = 20_000
 Arrays = dict[str, NDArray[Any]]
 
@@ -23,42 +24,58 @@ Arrays = dict[str, NDArray[Any]]
 class View:
     """Everything that stays the same from frame to frame of one game's data: fixed latents, real samples, the grid.
 
+    Images of a game with a condition stand in rows of one class, BY_CLASS of each, and in columns of one latent.
+
     Args:
         game: The game to look at.
     """
 
     def __init__(self, game: Game) -> None:
-        recipe, source = game.recipe, game.source
+        recipe = game.recipe
+        source: Any = game.source
         self.device = game.generator.device
         self.kind = "images" if len(source.shape) == 3 else "points" if source.shape == (2,) else "line"
         generator = torch.Generator(self.device).manual_seed(recipe.seed + 1)
-        n = IMAGES if self.kind == "images" else POINTS
-        self.z = training.sample_z(n, recipe.latent_dim, generator)
         self.classes = recipes.class_count(recipe)
-        self.y = torch.arange(n, device=self.device) % self.classes if self.classes else None
-        self.real = source.sample(n, generator)
+        self.labels = _labels(source, self.classes)
+        self.y_fake: Tensor | None = None
+        self.y_real: Tensor | None = None
+        if self.kind == "images" and self.classes:
+            self.z = training.sample_z(BY_CLASS, recipe.latent_dim, generator).repeat(self.classes, 1)
+            self.y_fake = self.y_real = torch.arange(self.classes, device=self.device).repeat_interleave(BY_CLASS)
+            self.real = _of_each_class(source, self.classes, generator)
+        else:
+            n = IMAGES if self.kind == "images" else POINTS
+            self.z = training.sample_z(n, recipe.latent_dim, generator)
+            if self.classes:
+                self.y_fake = torch.arange(n, device=self.device) % self.classes
+                self.real, self.y_real = source.sample_labelled(n, generator)
+            else:
+                self.real = source.sample(n, generator)
         self.extent: list[float] | None = None
         if self.kind != "images":
             self.extent = _extent(source.sample(4000, generator))
         if self.extent is not None:
             self.rows = PIXELS if self.kind == "points" else 1
             self.grid = _grid(self.extent, self.rows, source.shape[0]).to(self.device)
+            self.lines = _latent_grid(recipe.latent_dim).to(self.device)
         self.generator = generator
 
     def layers(self, game: Game, wanted: set[str]) -> Arrays:
         """Return the arrays of a frame; of the optional layers only those wanted."""
-        G, D = self._players(game)
+        G, D = self._players(game, self.y_fake)
         with torch.no_grad():
             fake = G(self.z)
             arrays: Arrays = {"real": _shown(self.real), "fake": _shown(fake)}
             if "histograms" in wanted or self.kind == "images":
-                arrays |= {"logits_real": _f32(D(self.real)), "logits_fake": _f32(D(fake))}
+                of_real = self._players(game, self.y_real)[1]
+                arrays |= {"logits_real": _f32(of_real(self.real)), "logits_fake": _f32(D(fake))}
             if self.extent is not None and not self.classes:
                 if "field" in wanted:
                     arrays["field"] = _u8(torch.sigmoid(D(self.grid)).view(self.rows, PIXELS))
                 if "manifold" in wanted and self.kind == "points":
-                    arrays["manifold"] = _f32(G(_latent_grid(game.recipe.latent_dim)).view(LINES, LINES, 2))
-        if "arrows" in wanted and self.extent is not None:
+                    arrays["manifold"] = _f32(G(self.lines).view(LINES, LINES, 2))
+        if "arrows" in wanted and self.extent is not None and not self.classes:
             arrays["arrows"] = _f32(self._arrows(game, D, fake[:ARROWS]))
         return arrays
 
@@ -68,7 +85,7 @@ class View:
         Both densities are estimated in the same way, from as many points: counted in the grid's cells and blurred by
         one cell, so that D* is 1/2 where G is right, without knowing q.
         """
-        G, D = self._players(game)
+        G, D = self._players(game, None)
         with torch.no_grad():
             p = self._density(game.source.sample(MANY, self.generator))
             q = self._density(G(training.sample_z(MANY, game.recipe.latent_dim, self.generator)))
@@ -83,17 +100,14 @@ class View:
         y = torch.arange(n, device=self.device) % self.classes if self.classes else None
         fake = training.generate(game.ema, n, game.recipe.latent_dim, self.generator, y=y)
         try:
-            scores = evaluation.score(fake, game.source, self.generator)
+            scores = _scores(fake, game.source, self.generator)
         except evaluation.NoMeasure:
             return []
-        rows = [_row(name, scores) for name in _METRICS if name in scores]
-        return [row for row in rows if math.isfinite(row["value"])]
+        return [_row(name, scores) for name in _METRICS if name in scores]
 
-    def _players(self, game: Game) -> tuple[Any, Any]:
+    def _players(self, game: Game, y: Tensor | None) -> tuple[Any, Any]:
         G = game.ema if self.kind == "images" else game.G
-        if self.y is None:
-            return G, game.D
-        return networks.Given(G, self.y), networks.Given(game.D, self.y)
+        return (G, game.D) if y is None else (networks.Given(G, y), networks.Given(game.D, y))
 
     def _arrows(self, game: Game, D: Any, fake: Tensor) -> Tensor:
         """Return places and shifts (N, 2 d): where samples should go to lower G's loss.
@@ -101,7 +115,7 @@ class View:
         The longest arrow is a tenth of the view.
         """
         loss = recipes.loss_of(game.recipe)
-        if loss.on_features or self.classes:
+        if loss.on_features:
             return fake.new_zeros(0, 2 * fake.shape[1])
         moved = fake.detach().clone().requires_grad_()
         value = objectives.generator_loss(lambda _: moved, D, loss, self.real[: len(fake)], self.z[: len(fake)])
@@ -133,18 +147,45 @@ _METRICS = {
     "reverse_kl": ("Reverse KL (nats)", "perfect_reverse_kl", "low", "perfect sampler"),
     "wasserstein": ("Wasserstein distance", "perfect_wasserstein", "low", "perfect sampler"),
     "frechet_distance": ("Fréchet distance", "floor_frechet_distance", "low", "real images"),
-    "precision": ("Precision", None, "high", ""),
-    "recall": ("Recall", None, "high", ""),
 }
+
+
+def _scores(fake: Tensor, source: Any, generator: torch.Generator) -> dict[str, float]:
+    """Measure samples as `evaluation.score` does; of the shipped images only the Fréchet distance, which is quick."""
+    if source.name not in ("digits", "fashion"):
+        return evaluation.score(fake, source, generator)
+    network = evaluation.feature_network(source.name)
+    distance = evaluation.frechet_distance(network.features(fake.cpu()), _real_features(source.name))
+    return {
+        "frechet_distance": distance,
+        "floor_frechet_distance": evaluation.feature_facts(source.name)["frechet_floor"],
+    }
+
+
+@lru_cache
+def _real_features(name: Literal["digits", "fashion"]) -> Tensor:
+    images = {"digits": data.digits, "fashion": data.fashion}[name]().images
+    return evaluation.feature_network(name).features(images)
 
 
 def _row(name: str, scores: dict[str, float]) -> dict[str, Any]:
     label, bound, better, bound_label = _METRICS[name]
-    best = scores[bound] if bound else None
+    value = float(scores[name])
     return {
-        "name": name, "label": label, "value": float(scores[name]), "best": best, "better": better,
-        "best_label": bound_label,
+        "name": name, "label": label, "value": value if math.isfinite(value) else None, "best": scores[bound],
+        "better": better, "best_label": bound_label,
     }  # fmt: skip
+
+
+def _labels(source: Any, classes: int) -> tuple[str, ...] | None:
+    """Return the names of the classes that G is asked for, or None without a condition."""
+    return tuple(getattr(source, "classes", map(str, range(classes)))) if classes else None
+
+
+def _of_each_class(source: Any, classes: int, generator: torch.Generator) -> Tensor:
+    """Draw BY_CLASS real samples of every class, class by class."""
+    x, y = source.sample_labelled(40 * BY_CLASS * classes, generator)
+    return torch.cat([x[y == number][:BY_CLASS] for number in range(classes)])
 
 
 def _extent(points: Tensor) -> list[float]:

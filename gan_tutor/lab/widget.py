@@ -2,7 +2,9 @@
 
 import html
 import json
+import secrets
 import threading
+import weakref
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ except ImportError as error:
 import torch
 
 from gan_tutor import recipes
+from gan_tutor.lab import kernel
 from gan_tutor.lab.engine import Engine
 from gan_tutor.recipes import Recipe
 
@@ -28,7 +31,7 @@ class Lab(anywidget.AnyWidget):
     playing; interrupting the kernel pauses it. `lab.engine.game` is the game itself.
 
     Args:
-        recipe: Where to start: a Recipe, or the name of one.
+        recipe: Where to start: a Recipe, the name of one, or a link to a lab.
         device: "auto" takes a CUDA GPU if there is one.
         lock: Fields of the recipe shown but not changeable.
         hide: Fields neither shown nor changeable.
@@ -53,46 +56,133 @@ class Lab(anywidget.AnyWidget):
         group: str | None = None,
         memory_mb: float = 200.0,
     ) -> None:
-        recipe = recipes.named(recipe) if isinstance(recipe, str) else recipe
+        recipe = _recipe(recipe) if isinstance(recipe, str) else recipe
         where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.engine = Engine(recipe, device=where, lock=lock, hide=hide, group=group, memory_mb=memory_mb)
         # Newer kernels may call the handler from another thread, and two views from two.
         self._turnstile = threading.Lock()
         super().__init__()
         self.on_msg(self._answer)
+        _take_over(self)
+        kernel.tell_when_interrupted(_interrupt)
+
+    def close(self) -> None:
+        """Take the lab off the page for good, and let go of its moments."""
+        if self.comm is not None:
+            self.engine.forget()
+            self.layout.close()
+        super().close()
 
     def _answer(self, widget: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        with self._turnstile:
+        with kernel.whole(_interrupt), self._turnstile:
             reply, arrays = self.engine.handle(message)
-        self.send(reply, arrays)
+            self.send(reply, arrays)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         shown = super()._repr_mimebundle_(**options)
         bundle, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        recipe = self.engine.recipe
-        settings = html.escape(json.dumps(asdict(recipe)), quote=True)
         bundle = dict(bundle or {})
-        bundle["text/plain"] = f"Lab({recipe.data}, {recipe.loss}, seed {recipe.seed})"
-        bundle["text/html"] = (
-            f'<gan-lab data-recipe="{settings}"><p>The live lab: {recipe.data}, {recipe.loss} loss. '
-            "It runs where this notebook runs.</p></gan-lab>"
-        )
+        bundle["text/plain"] = self.plain()
+        bundle["text/html"] = self.html()
         return bundle, metadata
 
+    def run(self, steps: int) -> None:
+        """Play a number of turns now, with or without a front end; what is open shows them when it next asks.
 
-def compare(first: Recipe, second: Recipe, **options: Any) -> ipywidgets.Box:
-    """Return two labs side by side on one clock, from one seed.
+        Raises:
+            ValueError: `steps` is negative.
+            FloatingPointError: The run diverged; it can be reset or rewound.
+        """
+        if steps < 0:
+            raise ValueError(f"steps must be at least 0, got {steps}")
+        with self._turnstile:
+            self.engine.advance(steps)
+
+    def plain(self) -> str:
+        """Return the lab as one line of text."""
+        recipe = self.engine.recipe
+        return f"Lab({recipe.data}, {recipe.loss}, seed {recipe.seed})"
+
+    def html(self) -> str:
+        """Return the element for a page without a kernel, with recipe and teacher's options for the page's engine."""
+        engine, recipe = self.engine, self.engine.recipe
+        options = {
+            "recipe": json.dumps(asdict(recipe)), "lock": " ".join(engine.lock), "hide": " ".join(engine.hide),
+            "group": engine.group or "",
+        }  # fmt: skip
+        attributes = "".join(f' data-{name}="{html.escape(text)}"' for name, text in options.items() if text)
+        return (
+            f"<gan-lab{attributes}><p>The live lab ({recipe.data}, {recipe.loss} loss) plays here when this chapter is "
+            "open in Colab or JupyterLab and the cell above has been run.</p></gan-lab>"
+        )
+
+
+# Every lab that is open, and the cell and its run that made it.
+_open: "weakref.WeakKeyDictionary[Any, tuple[str, str] | None]" = weakref.WeakKeyDictionary()
+
+
+def _take_over(widget: ipywidgets.DOMWidget) -> None:
+    """Close what an earlier run of the same cell has made: its place on the page is gone."""
+    here = kernel.running_cell()
+    for other, made in list(_open.items()):
+        if here and made and made[0] == here[0] and made[1] != here[1]:
+            del _open[other]
+            other.close()
+    _open[widget] = here
+
+
+def _interrupt() -> None:
+    for widget in list(_open):
+        if isinstance(widget, Lab):
+            widget.engine.interrupt()
+
+
+def _recipe(text: str) -> Recipe:
+    at = text.find("#lab=")
+    return recipes.named(text) if at < 0 else recipes.from_link(text[at:])
+
+
+class Pair(ipywidgets.Box):
+    """Labs beside each other where there is room, below each other where there is none."""
+
+    _ipython_display_ = None
+
+    def __init__(self, labs: list[Lab]) -> None:
+        super().__init__(labs)
+        self.add_class("gan-lab-pair")
+        _take_over(self)
+
+    def close(self) -> None:
+        """Take the pair off the page; its labs are closed for themselves."""
+        if self.comm is not None:
+            self.layout.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        shown = super()._repr_mimebundle_(**options)
+        bundle, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        labs = "".join(lab.html() for lab in self.children)
+        plain = " beside ".join(lab.plain() for lab in self.children)
+        return dict(bundle or {}) | {
+            "text/plain": plain,
+            "text/html": f'<div class="gan-lab-pair">{labs}</div>',
+        }, metadata
+
+
+def compare(first: Recipe | str, second: Recipe | str, **options: Any) -> Pair:
+    """Return two labs on one clock, from one seed: at every moment both have taken as many steps.
 
     Args:
-        first: The recipe on the left.
+        first: The recipe on the left, or its name.
         second: The recipe on the right; its seed must be the same.
         options: As for `Lab`.
 
     Raises:
         ValueError: The seeds differ: then nothing could be learned from the difference.
     """
-    if first.seed != second.seed:
-        raise ValueError(f"both labs must start from one seed, got {first.seed} and {second.seed}")
-    group = f"pair-{id(first)}-{id(second)}"
+    group = f"pair-{secrets.token_hex(4)}"
     labs = [Lab(recipe, group=group, **options) for recipe in (first, second)]
-    return ipywidgets.Box(labs, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+    seeds = [lab.engine.recipe.seed for lab in labs]
+    if seeds[0] != seeds[1]:
+        raise ValueError(f"both labs must start from one seed, got {seeds[0]} and {seeds[1]}")
+    return Pair(labs)

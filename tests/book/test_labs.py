@@ -144,3 +144,15 @@ def test_collapse_a_faster_d_brings_the_modes_back():
         change(engine, lr_d=1e-3)
         engine.advance(1000)
         assert frame(engine)["modes"] == 8
+
+
+def test_a_lab_runs_without_a_front_end():
+    widget = lab.Lab("ring")
+    widget.run(5)
+    widget.run(0)
+    assert widget.engine.game.step == 5
+    with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
+        widget.run(-1)
+    pair = lab.compare("ring", "ring_slow_d")
+    bundle, _ = pair._repr_mimebundle_()
+    assert bundle["text/plain"] == "Lab(ring, nonsaturating, seed 0) beside Lab(ring, nonsaturating, seed 0)"

@@ -7,19 +7,23 @@ import type { Palette } from "./theme";
 export interface Chart {
   element: HTMLElement;
   draw(step: number[], d: number[], g: number[]): void;
+  /** Names the unit of both curves. */
+  unit(words: string): void;
   dress(palette: Palette): void;
   resize(width: number): void;
   destroy(): void;
 }
 
-const HEIGHT = 132;
+const HEIGHT = 128;
 
 /** A chart of one quantity for both players. With `log`, logarithmic where all values are positive, else asinh. */
-export function chart(title: string, startsLog: boolean): Chart {
+export function chart(title: string, startsLog: boolean, measure = ""): Chart {
   const element = document.createElement("div");
   element.className = "chart";
-  element.innerHTML = `<div class="chart-head"><h3></h3><label><input type="checkbox"> log scale</label></div><div class="plot"></div>`;
-  element.querySelector("h3")!.textContent = title;
+  element.innerHTML = `<div class="chart-head"><h3><span></span> <small></small></h3><label><input type="checkbox"> log</label></div><div class="plot"></div>`;
+  element.querySelector("h3 span")!.textContent = title;
+  const unit = element.querySelector("small")!;
+  unit.textContent = measure;
   const box = element.querySelector("input")!;
   box.checked = startsLog;
   box.setAttribute("aria-label", `${title}: log scale`);
@@ -44,6 +48,9 @@ export function chart(title: string, startsLog: boolean): Chart {
       element.toggleAttribute("data-empty", step.length === 0);
       if (!plot || wanted() !== distribution) build();
       else plot.setData(data);
+    },
+    unit(words) {
+      if (unit.textContent !== words) unit.textContent = words;
     },
     dress(next) {
       palette = next;

@@ -1,17 +1,21 @@
 // Asks the engine for frames: only while the lab can be seen, at most `depth` ticks in flight, and says when it is lost.
 
 import type { Barrier } from "./compare";
-import type { LayerName } from "./protocol";
+import type { LayerName, Tick } from "./protocol";
 
 export const LOST_AFTER_MS = 10_000;
 
 export interface ClockHost {
-  send(tick: { type: "tick"; id: number; budget_ms: number; layers: LayerName[] }): void;
+  send(tick: Tick): void;
   layers(): LayerName[];
   budgetMs(): number;
+  /** Where the run stands, and how fast it goes; 0 if nothing is known. */
+  progress(): { step: number; perSecond: number };
   /** Least time between two ticks: 0, or more where less motion is wished. */
   pauseMs(): number;
   lost(isLost: boolean): void;
+  /** Shows the frame that was held until all labs of the group have theirs. */
+  present(): void;
 }
 
 export class Clock {
@@ -97,13 +101,30 @@ export class Clock {
     this.inFlight.clear();
   }
 
-  /** Sends the next tick now; for the barrier, which knows when all are ready. */
-  fire(): void {
+  /** Sends the next tick now: for as long as the budget, or for the number of turns on which a group agreed. */
+  fire(steps?: number): void {
     this.wanted = false;
     this.lastTick = Date.now();
     const id = this.nextId++;
     this.inFlight.set(id, this.lastTick);
-    this.host.send({ type: "tick", id, budget_ms: this.host.budgetMs(), layers: this.host.layers() });
+    const tick: Tick = { type: "tick", id, budget_ms: this.host.budgetMs(), layers: this.host.layers() };
+    this.host.send(steps === undefined ? tick : { ...tick, steps });
+  }
+
+  get step(): number {
+    return this.host.progress().step;
+  }
+
+  get pace(): number {
+    return (this.host.progress().perSecond * this.host.budgetMs()) / 1000;
+  }
+
+  present(): void {
+    this.host.present();
+  }
+
+  get rest(): number {
+    return Math.max(0, this.lastTick + this.host.pauseMs() - Date.now());
   }
 
   /** A command that moves the whole group was sent and is not answered yet. */
@@ -117,6 +138,10 @@ export class Clock {
     this.barrier?.changed();
   }
 
+  get awaited(): boolean {
+    return this.awaiting;
+  }
+
   get busy(): boolean {
     return !this.isLost && (this.awaiting || this.inFlight.size > 0);
   }
@@ -127,10 +152,9 @@ export class Clock {
     if (!this.visible) return;
     const depth = this.playing && this.host.pauseMs() === 0 ? this.depth : 1;
     if (this.inFlight.size >= depth) return;
-    const wait = this.playing ? this.lastTick + this.host.pauseMs() - Date.now() : 0;
-    if (wait > 0) {
+    if (this.playing && this.rest > 0) {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.pump(), wait);
+      this.timer = setTimeout(() => this.pump(), this.rest);
       return;
     }
     this.fire();

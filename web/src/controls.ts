@@ -1,16 +1,20 @@
-// From a ControlSpec to a labelled form control, and the panel of them all.
+// From a ControlSpec to a labelled form control.
 
 import { make, uniqueId } from "./dom";
-import { type ControlSpec, GROUPS, type Group, type Recipe, type StateReply, type Value } from "./protocol";
+import type { ControlSpec, Value } from "./protocol";
 import { formatValue, parseTyped, scaleOf } from "./scales";
 
 export interface ControlView {
   element: HTMLElement;
-  /** Shows the engine's value, unless the reader has just moved the control. */
-  show(value: Value, locked: boolean): void;
+  /** What it does and when it acts. */
+  help: string;
+  /** Shows the engine's value, unless the reader has just moved the control; `differs`: from the labs beside it. */
+  show(value: Value, locked: boolean, differs?: boolean): void;
   error(message: string | null): void;
 }
 
+const LOCK =
+  '<svg viewBox="0 0 12 14" aria-hidden="true"><path d="M3 6V4a3 3 0 0 1 6 0v2h1v7H2V6zm1.5 0h3V4a1.5 1.5 0 0 0-3 0z"/></svg>';
 const SEND_EVERY_MS = 50;
 const HOLD_MS = 500;
 
@@ -18,11 +22,14 @@ const HOLD_MS = 500;
 export function control(spec: ControlSpec, changed: (value: Value) => void): ControlView {
   const id = uniqueId(spec.field);
   const parts = spec.kind === "choice" ? choice(spec, id, changed) : number(spec, id, changed);
-  const mark = make("span", { class: "effect", "aria-hidden": "true", title: effectOf(spec) });
-  mark.textContent = spec.effect === "next step" ? "" : "↻";
-  const lock = make("span", { class: "lock", hidden: true }, "locked");
-  const label = make("label", { for: id }, spec.label, mark, lock);
-  const help = make("p", { class: "help", id: `${id}-help` }, `${spec.help} ${effectOf(spec)}`);
+  const mark = spec.effect === "next step" ? "" : make("span", { class: "effect", "aria-hidden": "true" }, "↻");
+  const unit = spec.unit ? make("small", {}, ` ${spec.unit}`) : "";
+  const lock = make("span", { class: "tag lock", hidden: true });
+  lock.innerHTML = `${LOCK}locked`;
+  const other = make("span", { class: "tag other", hidden: true }, "differs");
+  const label = make("label", { for: id }, spec.label, unit, mark, lock, other);
+  const words = `${spec.help} ${effectOf(spec)}`;
+  const help = make("p", { class: "help", id: `${id}-help` }, words);
   const problem = make("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const element = make("div", { class: "control", "data-field": spec.field }, label, ...parts.elements, problem, help);
   for (const input of parts.inputs) input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);
@@ -33,10 +40,13 @@ export function control(spec: ControlSpec, changed: (value: Value) => void): Con
   parts.onProblem(error);
   return {
     element,
+    help: words,
     error,
-    show(value, locked) {
+    show(value, locked, differs = false) {
       parts.show(value);
       lock.hidden = !locked;
+      other.hidden = !differs;
+      element.toggleAttribute("data-locked", locked);
       for (const input of parts.inputs) input.disabled = locked;
     },
   };
@@ -83,7 +93,6 @@ function choice(spec: ControlSpec, id: string, changed: (value: Value) => void):
 function number(spec: ControlSpec, id: string, changed: (value: Value) => void): Parts {
   const scale = scaleOf(spec);
   const typed = make("input", { type: "text", id, inputmode: "decimal", autocomplete: "off", spellcheck: "false" });
-  const unit = make("span", { class: "unit" }, spec.unit ?? "");
   const slider = scale && make("input", { type: "range", min: "0", max: String(scale.positions), step: "1" });
   slider?.setAttribute("aria-label", spec.unit ? `${spec.label}, ${spec.unit}` : spec.label);
   let [known, held, movedAt]: [number, number | null, number] = [0, null, 0];
@@ -116,8 +125,11 @@ function number(spec: ControlSpec, id: string, changed: (value: Value) => void):
     tell(value);
     typed.value = formatValue(known);
   });
+  typed.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") typed.value = formatValue(known);
+  });
   return {
-    elements: [make("span", { class: "box" }, typed, unit), ...(slider ? [slider] : [])],
+    elements: slider ? [typed, slider] : [typed],
     inputs: slider ? [typed, slider] : [typed],
     show: (value) => {
       held = Number(value);
@@ -154,50 +166,4 @@ function throttled(pass: (value: Value) => void): (value: number, now: boolean) 
       timer ??= setTimeout(flush, SEND_EVERY_MS);
     }
   };
-}
-
-export interface ControlPanel {
-  element: HTMLElement;
-  show(state: StateReply): void;
-  error(field: string, message: string): boolean;
-}
-
-/** The controls in their groups; rebuilt only when the engine offers other controls. */
-export function controlPanel(
-  set: (field: string, value: Value) => void,
-  open: (group: Group) => boolean,
-): ControlPanel {
-  const element = make("div", { class: "groups" });
-  let views = new Map<string, ControlView>();
-  let built = "";
-  const build = (specs: ControlSpec[]) => {
-    const wasOpen = new Map([...element.querySelectorAll("details")].map((d) => [d.dataset.group, d.open]));
-    views = new Map(specs.map((spec) => [spec.field, control(spec, (value) => set(spec.field, value))]));
-    const groups = GROUPS.map((group) => {
-      const members = specs.filter((spec) => spec.group === group).map((spec) => views.get(spec.field)!.element);
-      if (members.length === 0) return null;
-      const details = make("details", { "data-group": group }, make("summary", {}, group), ...members);
-      details.open = wasOpen.get(group) ?? open(group);
-      return details;
-    });
-    element.replaceChildren(...groups.filter((g) => g !== null));
-  };
-  return {
-    element,
-    show(state) {
-      const specs = state.controls.filter((spec) => !state.hidden.includes(spec.field));
-      const key = JSON.stringify(specs);
-      if (key !== built) build(specs);
-      built = key;
-      for (const [field, view] of views) view.show(fieldOf(state.recipe, field), state.locked.includes(field));
-    },
-    error(field, message) {
-      views.get(field)?.error(message);
-      return views.has(field);
-    },
-  };
-}
-
-function fieldOf(recipe: Recipe, field: string): Value {
-  return recipe[field] ?? null;
 }

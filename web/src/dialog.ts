@@ -1,7 +1,7 @@
 // The window with code or a link to take away.
 
 import { make } from "./dom";
-import type { CodeReply } from "./protocol";
+import type { CodeReply, StateReply } from "./protocol";
 
 export type Shelf = "code" | "link";
 
@@ -16,18 +16,19 @@ interface Item {
 }
 
 /** What the window shows: the code, or the link and the recipe. */
-export function items(reply: CodeReply, shelf: Shelf, address: string): Item[] {
-  if (shelf === "code") return [{ label: "These lines of Python reproduce this run.", text: reply.python }];
+export function items(reply: CodeReply, shelf: Shelf, engine: StateReply["engine"], address: string): Item[] {
+  if (shelf === "code")
+    return [{ label: "These lines of Python reproduce this run, bit for bit.", text: reply.python }];
+  const recipe = { label: "The same as a recipe.", text: reply.recipe_json };
+  if (engine === "page") return [{ label: "Settings and seed as a link.", text: address + reply.link }, recipe];
   return [
-    {
-      label: "Settings and seed as a link: add it to the address of a page with this lab.",
-      text: address + reply.link,
-    },
-    { label: "The same as a recipe.", text: reply.recipe_json },
+    { label: "Settings and seed as a link: add it to the address of a page with this lab.", text: reply.link },
+    { label: "The same lab in a notebook.", text: `lab.Lab("${reply.link}")` },
+    recipe,
   ];
 }
 
-export function takeaway(address: () => string): Takeaway {
+export function takeaway(engine: () => StateReply["engine"]): Takeaway {
   const title = make("h2", { id: "takeaway-title" });
   const body = make("div", { class: "items" });
   const close = make("button", { type: "button", click: () => element.close() }, "Close");
@@ -36,7 +37,7 @@ export function takeaway(address: () => string): Takeaway {
     element,
     open(reply, shelf) {
       title.textContent = shelf === "code" ? "Code" : "Link";
-      body.replaceChildren(...items(reply, shelf, address()).map(shown));
+      body.replaceChildren(...items(reply, shelf, engine(), location.href.split("#")[0]!).map(shown));
       element.showModal();
     },
   };

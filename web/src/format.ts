@@ -21,5 +21,6 @@ export function count(value: number): string {
 export function signed(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 10 ? Math.abs(value).toFixed(0) : Math.abs(value).toFixed(1);
+  if (text === "0.0") return text;
   return (value < 0 ? MINUS : "+") + text;
 }

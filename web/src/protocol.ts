@@ -7,9 +7,18 @@ export type Recipe = Record<string, Value>;
 export type LayerName = "field" | "arrows" | "manifold" | "optimal" | "histograms";
 export type Player = "d" | "g";
 
+/** Asks for a frame. A lab that plays trains first: for budget_ms, or exactly `steps` turns. */
+export interface Tick {
+  type: "tick";
+  id: number;
+  budget_ms: number;
+  layers: LayerName[];
+  steps?: number;
+}
+
 export type Control =
   | { type: "hello"; protocol: number }
-  | { type: "tick"; id: number; budget_ms: number; layers: LayerName[] }
+  | Tick
   | { type: "play" }
   | { type: "pause" }
   | { type: "step"; what: Player | "turn" }
@@ -53,6 +62,13 @@ export interface Source {
   name: string;
   modes: number | null;
   density: boolean;
+  /** Names of the classes that G is asked for, one row of images each; null without a condition. */
+  labels: string[] | null;
+}
+
+export interface Memory {
+  used_mb: number;
+  budget_mb: number;
 }
 
 export interface StateReply {
@@ -65,8 +81,10 @@ export interface StateReply {
   controls: ControlSpec[];
   presets: Preset[];
   source: Source;
+  /** The preset that has these settings. */
+  preset: string | null;
   snapshots: number[];
-  memory: { used_mb: number; budget_mb: number };
+  memory: Memory;
   locked: string[];
   hidden: string[];
   compare: string | null;
@@ -96,6 +114,9 @@ export interface FrameReply {
   type: "frame";
   id: number;
   step: number;
+  playing: boolean;
+  snapshots: number[];
+  memory: Memory;
   steps_per_second: number;
   finite: boolean;
   loss_d: Measured;
@@ -117,12 +138,15 @@ export interface CodeReply {
 export interface SavedReply {
   type: "saved";
   path: string;
+  metrics_path: string;
 }
 
 export interface ErrorReply {
   type: "error";
   message: string;
   field?: string | null;
+  /** The tick that got this instead of a frame. */
+  id?: number;
 }
 
 export type Reply = StateReply | FrameReply | CodeReply | SavedReply | ErrorReply;

@@ -74,6 +74,11 @@ export class ReplayEngine implements Engine {
     return this.frames[this.at]!;
   }
 
+  /** The moments that were shown: one can go back to them. */
+  private get seen(): number[] {
+    return this.frames.slice(0, this.at + 1).map((f) => f.message.step);
+  }
+
   private advance(): void {
     if (!this.atEnd) this.at += 1;
   }
@@ -81,7 +86,7 @@ export class ReplayEngine implements Engine {
   private tick(id: number): void {
     if (this.playing) this.advance();
     const { message, buffers } = this.frame;
-    this.reply({ ...message, id }, buffers);
+    this.reply({ ...message, id, playing: this.playing, snapshots: this.seen }, buffers);
     if (this.playing && this.atEnd) {
       this.playing = false;
       this.answer("The recording ends here.");
@@ -94,9 +99,9 @@ export class ReplayEngine implements Engine {
   }
 
   private answer(note: string | null): void {
-    const seen = this.frames.slice(0, this.at + 1).map((f) => f.message.step);
+    const { playing, seen } = this;
     const step = this.frame.message.step;
-    this.reply({ ...this.state, engine: "replay", playing: this.playing, step, snapshots: seen, note });
+    this.reply({ ...this.state, engine: "replay", playing, step, snapshots: seen, note });
   }
 
   /** Answers later, as a real engine does. */

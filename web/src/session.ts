@@ -1,73 +1,49 @@
-// One lab with its engine: replies go into the view, the reader's wishes go to the engine.
+// One lab with its engine: replies go to the screen, the reader's wishes go to the engine.
 
-import { fitted } from "./canvas";
 import { Clock, LOST_AFTER_MS } from "./clock";
-import { type Comparison, comparison, isShared } from "./compare";
-import { type ControlPanel, controlPanel } from "./controls";
+import { type Comparison, comparison, isShared, type Party } from "./compare";
 import { type Shelf, takeaway } from "./dialog";
 import { make } from "./dom";
-import { drawOutputs } from "./draw/outputs";
-import { drawScene, sceneHeight } from "./draw/scene";
 import type { Engine } from "./engine";
-import { count, measured } from "./format";
-import { History } from "./history";
-import { layerToggles, possible } from "./layers";
-import { meters } from "./metrics";
+import { type ControlPanel, controlPanel } from "./panel";
 import { presetButtons } from "./presets";
 import {
-  type Arrays,
   type Control,
-  decodeArrays,
+  type ErrorReply,
   type FrameReply,
-  floats,
-  type Group,
-  type LayerName,
   PROTOCOL,
+  type Recipe,
   type Reply,
   type StateReply,
 } from "./protocol";
-import { type Act, explain, SlowMotion } from "./slow_motion";
-import { applyPalette, PALETTES, reducedMotion, type Theme } from "./theme";
+import { Screen } from "./screen";
+import { type Act, SlowMotion } from "./slow_motion";
+import { reducedMotion, type Theme } from "./theme";
 import { timeline } from "./timeline";
 import { type Press, transport } from "./transport";
-import { buildView, type View } from "./view";
-import { description, divergedWords, lostWords } from "./words";
+import { divergedWords, lostWords } from "./words";
 
 const BUDGET_MS = 30;
 const CALM_BUDGET_MS = 100;
 const CALM_PAUSE_MS = 250;
-const SIDE_EVERY_MS = 120;
-const DESCRIBE_EVERY_MS = 5000;
-const STATE_EVERY_MS = 3000;
-const GLIDE_MS = 600;
 
-export class Session {
-  private state: StateReply | null = null;
-  private frame: FrameReply | null = null;
-  private arrays: Arrays = new Map();
-  private before: Float32Array | null = null;
-  private glideFrom = 0;
-  private gliding = false;
-  private palette = PALETTES.light;
+export class Session implements Party {
   private shelf: Shelf = "code";
   private group: Comparison | null = null;
   private leaveGroup: () => void = () => {};
-  private drawing = 0;
-  private sideAt = 0;
-  private describedAt = 0;
-  private askedAt = 0;
-  private readonly history = new History();
+  /** A tick got an error: another one is not answered with a tick, until a frame has come. */
+  private failed = false;
+  private held: [FrameReply, DataView[]] | null = null;
+  /** A frame came since slow motion's last act. */
+  private moved = false;
+  private readonly screen: Screen;
   private readonly clock: Clock;
   private readonly slow: SlowMotion;
-  private readonly view: View;
   private readonly panel: ControlPanel;
   private readonly transport = transport((what) => this.press(what));
   private readonly timeline = timeline((step) => this.stopThen({ type: "rewind", step }));
-  private readonly layers = layerToggles(() => this.clock.refresh());
-  private readonly meters = meters();
   private readonly presets = presetButtons((name) => this.send({ type: "preset", name }));
-  private readonly dialog = takeaway(() => (this.state?.engine === "page" ? location.href.split("#")[0]! : ""));
-  private readonly sizes: ResizeObserver;
+  private readonly dialog = takeaway(() => this.state?.engine ?? "kernel");
   private readonly firstAnswer: ReturnType<typeof setTimeout>;
 
   constructor(
@@ -75,33 +51,36 @@ export class Session {
     root: ShadowRoot,
   ) {
     this.panel = controlPanel(
-      (field, value) => this.send({ type: "set", changes: { [field]: value } }),
-      (group) => this.startsOpen(group),
+      (field, value) => this.command({ type: "set", changes: { [field]: value } }),
+      () => this.screen.view.lab.clientWidth,
     );
-    this.view = buildView(root, {
+    const parts = {
       transport: this.transport.element,
       timeline: this.timeline.element,
-      layers: this.layers.element,
-      meters: this.meters.element,
       presets: this.presets.element,
       panel: this.panel.element,
       dialog: this.dialog.element,
+    };
+    this.screen = new Screen(root, parts, {
+      layersChanged: () => this.clock.refresh(),
+      drawn: () => {
+        if (this.moved) this.slow.shown();
+      },
     });
     this.clock = new Clock({
       send: (tick) => this.send(tick),
-      layers: () => this.wantedLayers(),
+      layers: () => this.screen.wanted(),
       budgetMs: () => (reducedMotion() ? CALM_BUDGET_MS : BUDGET_MS),
       pauseMs: () => (reducedMotion() ? CALM_PAUSE_MS : 0),
+      progress: () => ({ step: this.state?.step ?? 0, perSecond: this.screen.frame?.steps_per_second ?? 0 }),
       lost: (isLost) => this.showLost(isLost),
+      present: () => this.present(),
     });
     this.slow = new SlowMotion({
       act: (act) => this.act(act),
-      nCritic: () => Number(this.state?.recipe.n_critic ?? 1),
+      nCritic: () => Number(this.recipe.n_critic ?? 1),
     });
     this.listen();
-    this.sizes = new ResizeObserver(() => this.resize());
-    this.sizes.observe(this.view.stage);
-    this.sizes.observe(this.view.side);
     this.transport.show(false, false);
     this.transport.enable(false);
     engine.onMessage((message, buffers) => this.receive(message, buffers));
@@ -110,10 +89,7 @@ export class Session {
   }
 
   setTheme(theme: Theme): void {
-    this.palette = applyPalette(this.view.lab, theme);
-    this.view.losses.dress(this.palette);
-    this.view.gradients.dress(this.palette);
-    this.redraw();
+    this.screen.setTheme(theme);
   }
 
   setVisible(visible: boolean): void {
@@ -123,18 +99,22 @@ export class Session {
 
   end(): void {
     clearTimeout(this.firstAnswer);
-    cancelAnimationFrame(this.drawing);
     this.slow.stop();
     this.clock.stop();
     this.leaveGroup();
-    this.sizes.disconnect();
-    this.view.losses.destroy();
-    this.view.gradients.destroy();
+    this.screen.end();
     this.engine.close();
   }
 
+  private get state(): StateReply | null {
+    return this.screen.state;
+  }
+
   private listen(): void {
-    const { lab, code, link, save } = this.view;
+    const { lab, code, link, save } = this.screen.view;
+    lab.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.slow.running) this.stopSlow();
+    });
     // JupyterLab takes arrow keys, Enter and others for itself unless they stop here.
     for (const type of ["keydown", "keyup", "keypress"]) lab.addEventListener(type, (event) => event.stopPropagation());
     const ask = (shelf: Shelf) => () => {
@@ -148,16 +128,10 @@ export class Session {
 
   // From the reader to the engine ------------------------------------------------------------------------------------
 
-  /** All settings where there is a column for them, the first two groups beside the picture, none on a phone. */
-  private startsOpen(group: Group): boolean {
-    const width = this.view.lab.clientWidth;
-    return width >= 1040 || (width >= 620 && (group === "Loss" || group === "Optimiser"));
-  }
-
   private send(message: Control): void {
     if (message.type !== "tick" && message.type !== "hello") {
-      this.view.note.textContent = "";
-      this.complain(null);
+      this.screen.view.note.textContent = "";
+      this.screen.complain(null);
     }
     try {
       this.engine.send(message);
@@ -166,16 +140,10 @@ export class Session {
     }
   }
 
-  /** Sends what moves time; labs that are compared move together. */
+  /** Sends what the reader wants; labs that are compared move in time together. */
   private command(message: Control): void {
     if (this.group && isShared(message)) this.group.broadcast(message);
     else this.send(message);
-  }
-
-  /** A command of the whole group: no lab of it ticks before all have answered. */
-  private obey(message: Control): void {
-    this.clock.expect();
-    this.send(message);
   }
 
   private stopThen(message: Control): void {
@@ -197,33 +165,21 @@ export class Session {
 
   private startSlow(): void {
     if (this.state?.playing) this.command({ type: "pause" });
-    this.view.explanation.hidden = false;
     this.slow.start();
     this.transport.show(false, true);
+    this.clock.refresh();
   }
 
   private stopSlow(): void {
     this.slow.stop();
-    this.view.explanation.hidden = true;
-    this.view.lab.removeAttribute("data-acts");
+    this.screen.explain(null);
     this.transport.show(this.state?.playing ?? false, false);
   }
 
   private act(act: Act): void {
-    this.view.lab.dataset.acts = act.player;
-    this.view.explanation.textContent = explain(act, this.state?.recipe ?? {});
-    this.command({ type: "step", what: act.player });
-  }
-
-  private wantedLayers(): LayerName[] {
-    return this.state ? [...this.shownLayers(), "histograms"] : [];
-  }
-
-  private shownLayers(): Set<LayerName> {
-    const { state, layers, slow } = this;
-    if (!state) return new Set();
-    const forced: LayerName[] = slow.running ? ["field", "arrows"] : [];
-    return new Set(possible(state.source).filter((name) => layers.chosen.has(name) || forced.includes(name)));
+    this.moved = false;
+    this.screen.explain(act);
+    if (act.phase === "move") this.command({ type: "step", what: act.player });
   }
 
   // From the engine to the reader ------------------------------------------------------------------------------------
@@ -231,80 +187,102 @@ export class Session {
   private receive(message: Reply, buffers: DataView[]): void {
     clearTimeout(this.firstAnswer);
     this.clock.heard();
-    if (message.type === "state" || message.type === "error") this.clock.settled();
+    if (message.type === "state" || (message.type === "error" && message.id === undefined)) this.clock.settled();
     if (message.type === "state") this.takeState(message);
     else if (message.type === "frame") this.takeFrame(message, buffers);
     else if (message.type === "code") this.dialog.open(message, this.shelf);
-    else if (message.type === "saved") this.view.note.textContent = `Saved: ${message.path}`;
-    else if (message.type === "error") this.takeError(message.message, message.field ?? null);
+    else if (message.type === "saved") this.note(`Saved ${message.path} and ${message.metrics_path}`);
+    else if (message.type === "error") this.takeError(message);
   }
 
   private takeState(state: StateReply): void {
     if (state.protocol !== PROTOCOL) {
-      return this.complain(
+      return this.screen.complain(
         `This lab speaks version ${PROTOCOL} of its protocol, the engine version ${state.protocol}. Install matching versions and run the cell again.`,
       );
     }
-    if (state.step < this.history.last) this.history.rewind(state.step);
-    if (this.state && JSON.stringify(this.state.source) !== JSON.stringify(state.source)) {
-      this.arrays = new Map();
-      this.frame = null;
-    }
-    this.state = state;
+    this.present();
+    const stopped = this.state?.playing && !state.playing;
+    this.screen.takeState(state);
     this.join(state.compare);
+    if (stopped) this.group?.stopAll();
     this.transport.enable(true);
-    this.transport.show(state.playing, this.slow.running);
-    this.timeline.show(state.snapshots, state.step);
-    this.layers.show(state.source);
-    this.panel.show(state);
-    this.presets.show(state.presets);
-    if (state.note) this.view.note.textContent = state.note;
-    this.view.lab.toggleAttribute("data-fresh", !state.playing && state.step === 0);
-    this.view.legend.hidden = state.source.kind === "images";
-    this.view.lab.dataset.kind = state.source.kind;
-    this.view.lab.setAttribute("aria-label", `GAN lab: ${state.source.name}`);
-    this.describedAt = 0;
-    this.clock.setPlaying(state.playing);
+    this.compared();
+    this.presets.show(this.group ? [] : state.presets, state.preset);
+    if (state.note) this.note(state.note);
+    this.group?.announce(this);
+    this.follow(state);
     this.clock.refresh();
   }
 
+  /** Labs that play together show their frames together. */
   private takeFrame(frame: FrameReply, buffers: DataView[]): void {
+    this.present();
+    this.held = [frame, buffers];
+    if (!this.group || !this.state?.playing) this.present();
+    this.clock.answered(frame.id);
+  }
+
+  private present(): void {
+    const [frame, buffers] = this.held ?? [];
+    this.held = null;
+    if (frame && buffers) this.show(frame, buffers);
+  }
+
+  private show(frame: FrameReply, buffers: DataView[]): void {
+    if (!this.state) return;
+    const stopped = this.state.playing && !frame.playing;
+    this.failed = false;
+    this.moved = true;
     try {
-      const arrays = decodeArrays(frame.arrays, buffers);
-      const steps = floats(arrays, "history");
-      if (frame.step < this.history.last) this.history.rewind(frame.step);
-      if (steps) this.history.add(steps.data);
-      this.glide(arrays);
-      this.arrays = arrays;
-      this.view.lab.dataset.has = [...arrays.keys()].join(" ");
+      this.screen.takeFrame(frame, buffers);
     } catch (error) {
-      this.complain(`A picture from the engine could not be read: ${(error as Error).message}.`);
+      this.screen.complain(`A picture from the engine could not be read: ${(error as Error).message}.`);
     }
-    this.frame = frame;
     if (!frame.finite) {
       this.stopSlow();
-      this.complain(divergedWords(frame));
+      this.screen.complain(divergedWords(frame));
     }
-    this.clock.answered(frame.id);
-    this.pollState();
-    this.redraw();
+    this.follow(this.state);
+    if (stopped) this.group?.stopAll();
   }
 
-  /** Frames do not carry the snapshots: asks for the state now and then while it plays. */
-  private pollState(every = STATE_EVERY_MS): void {
-    if (!this.state?.playing || Date.now() - this.askedAt < every) return;
-    this.askedAt = Date.now();
-    this.send({ type: "hello", protocol: PROTOCOL });
+  /** What both a state and a frame tell: whether it plays, where it stands, where it can go back to. */
+  private follow(state: StateReply): void {
+    this.transport.show(state.playing, this.slow.running);
+    this.timeline.show(this.group?.snapshots ?? state.snapshots, state.step);
+    this.clock.setPlaying(state.playing);
   }
 
-  private takeError(message: string, field: string | null): void {
+  private takeError({ message, field, id }: ErrorReply): void {
     this.stopSlow();
-    const beside = field !== null && this.panel.error(field, message);
-    if (!beside) this.complain(message);
-    if (this.state) this.panel.show(this.state);
-    this.clock.forget();
-    this.pollState(1000);
+    const beside = typeof field === "string" && this.panel.error(field, message);
+    if (!beside) this.screen.complain(message);
+    this.compared();
+    if (id === undefined) return;
+    if (this.failed) return this.clock.setPlaying(false);
+    this.failed = true;
+    // The engine may have stopped by itself: its next frame tells.
+    this.clock.refresh();
+    this.clock.answered(id);
   }
+
+  private note(words: string): void {
+    this.screen.view.note.textContent = words;
+  }
+
+  private showLost(isLost: boolean): void {
+    this.screen.view.lab.toggleAttribute("data-lost", isLost);
+    if (!isLost) return this.screen.complain(null);
+    const again = () => {
+      this.clock.restart();
+      this.send({ type: "hello", protocol: PROTOCOL });
+    };
+    const button = make("button", { type: "button", click: again }, "Try again");
+    this.screen.complain(lostWords(this.state?.engine ?? "kernel"), button);
+  }
+
+  // Beside other labs ------------------------------------------------------------------------------------------------
 
   private join(name: string | null): void {
     const group = name === null ? null : comparison(name);
@@ -312,112 +290,30 @@ export class Session {
     this.leaveGroup();
     this.group = group;
     this.clock.join(group?.barrier ?? null);
-    this.leaveGroup = group?.join((message) => this.obey(message)) ?? (() => {});
+    this.leaveGroup = group?.join(this) ?? (() => {});
   }
 
-  private complain(words: string | null, button?: HTMLElement): void {
-    const { alert } = this.view;
-    alert.hidden = words === null;
-    if (words === null) alert.replaceChildren();
-    else if (alert.firstChild?.textContent !== words) alert.replaceChildren(words, ...(button ? [button] : []));
+  get recipe(): Recipe {
+    return this.state?.recipe ?? {};
   }
 
-  private showLost(isLost: boolean): void {
-    this.view.lab.toggleAttribute("data-lost", isLost);
-    if (!isLost) return this.complain(null);
-    const again = () => {
-      this.clock.restart();
-      this.send({ type: "hello", protocol: PROTOCOL });
-    };
-    this.complain(
-      lostWords(this.state?.engine ?? "kernel"),
-      make("button", { type: "button", click: again }, "Try again"),
-    );
+  get snapshots(): readonly number[] {
+    return this.state?.snapshots ?? [];
   }
 
-  // Drawing ----------------------------------------------------------------------------------------------------------
-
-  /** Lets the points move to their new places when single steps are shown; never while it plays. */
-  private glide(arrays: Arrays): void {
-    const now = floats(arrays, "fake")?.data;
-    const old = floats(this.arrays, "fake")?.data;
-    const moved = now && old && now.length === old.length && now.some((value, k) => value !== old[k]);
-    this.gliding = Boolean(moved && !this.state?.playing && this.state?.source.kind === "points" && !reducedMotion());
-    this.before = this.gliding ? (old ?? null) : null;
-    this.glideFrom = performance.now();
+  get running(): boolean {
+    return (this.state?.playing ?? false) && !this.clock.awaited;
   }
 
-  private redraw(): void {
-    if (this.drawing) return;
-    this.drawing = requestAnimationFrame(() => {
-      this.drawing = 0;
-      this.paint();
-    });
+  /** A command of the whole group: no lab of it ticks before all have answered. */
+  obey(message: Control): void {
+    this.clock.expect();
+    this.send(message);
   }
 
-  private paint(): void {
-    const { state, frame } = this;
-    if (!state || !frame) return;
-    const moved = this.gliding ? Math.min(1, (performance.now() - this.glideFrom) / GLIDE_MS) : 1;
-    const layers = this.shownLayers();
-    const width = this.view.scene.clientWidth;
-    const canvas = fitted(this.view.canvas, width, sceneHeight(state.source.kind, width, this.arrays));
-    if (canvas) {
-      const eased = moved * moved * (3 - 2 * moved);
-      drawScene(canvas.context, canvas.width, canvas.height, {
-        source: state.source,
-        arrays: this.arrays,
-        before: this.before,
-        moved: eased,
-        layers,
-        palette: this.palette,
-      });
-    }
-    if (moved < 1) return this.redraw();
-    if (this.gliding || !state.playing) this.slow.shown();
-    this.gliding = false;
-    if (!state.playing || performance.now() - this.sideAt > SIDE_EVERY_MS) this.paintSide(state, frame, layers);
-  }
-
-  private paintSide(state: StateReply, frame: FrameReply, layers: Set<LayerName>): void {
-    this.sideAt = performance.now();
-    const { losses, gradients, outputs, outputsBox, thinned, status } = this.view;
-    const s = this.history.series();
-    losses.draw(s.step, s.loss_d, s.loss_g);
-    gradients.draw(s.step, s.grad_d, s.grad_g);
-    const every = this.history.every;
-    const { used_mb: used, budget_mb: budget } = state.memory;
-    const thin = every > 1 ? `The curves show one in ${every} of the turns that came. ` : "";
-    thinned.textContent = `${thin}Moments to go back to: ${Math.ceil(used)} of ${Math.round(budget)} MB.`;
-    const canvas = fitted(outputs, outputsBox.clientWidth, 120);
-    if (canvas) outputs.hidden = !drawOutputs(canvas.context, canvas.width, canvas.height, this.arrays, this.palette);
-    this.meters.show(frame.metrics);
-    this.timeline.show(state.snapshots, frame.step);
-    this.layers.missing(new Set([...layers].filter((name) => !this.arrays.has(name))));
-    status.replaceChildren(
-      ...this.statusWords(frame).map(([name, value]) => make("span", {}, `${name} `, make("b", {}, value))),
-    );
-    if (!state.playing || Date.now() - this.describedAt > DESCRIBE_EVERY_MS) this.describe(state, frame);
-  }
-
-  private statusWords(frame: FrameReply): [string, string][] {
-    return [
-      ["step", count(frame.step)],
-      ["steps/s", count(frame.steps_per_second)],
-      ...(frame.gap === null ? [] : ([["mean |D − D*|", measured(frame.gap)]] as [string, string][])),
-    ];
-  }
-
-  private describe(state: StateReply, frame: FrameReply): void {
-    this.describedAt = Date.now();
-    this.view.canvas.setAttribute("aria-label", description(state, frame));
-  }
-
-  private resize(): void {
-    const width = this.view.losses.element.clientWidth;
-    this.view.losses.resize(width);
-    this.view.gradients.resize(width);
-    this.sideAt = 0;
-    this.redraw();
+  compared(): void {
+    const differences = this.group && this.group.size > 1 ? this.group.differences : null;
+    this.screen.mark(differences);
+    if (this.state) this.panel.show(this.state, differences ?? []);
   }
 }

@@ -1,4 +1,4 @@
-// Play, the three steps, slow motion and reset.
+// Play and the three steps, which stay in the thumb's reach on a phone; slow motion and reset beside them.
 
 import { make } from "./dom";
 
@@ -17,20 +17,17 @@ export function transport(pressed: (what: Press) => void): Transport {
   const button = (what: Press, label: string, title: string) =>
     make("button", { type: "button", class: what, title, click: () => pressed(what) }, label);
   const play = button("play", "", "Train, and watch");
-  const slow = button("slow", "Slow motion", "D and G in turn, each step explained");
-  const element = make(
-    "div",
-    { class: "transport", role: "group", "aria-label": "Training" },
-    play,
-    make(
-      "span",
-      { class: "steps" },
-      button("step-d", "Step D", "One step of the discriminator; G stands still"),
-      button("step-g", "Step G", "One step of the generator; D stands still"),
-      button("step-turn", "Step both", "One whole turn: D’s steps, then G’s"),
-    ),
-    make("span", { class: "rest" }, slow, button("reset", "Reset", "Start again from the same seed")),
+  const slow = button("slow", "Slow motion", "One turn in sub-steps, each explained");
+  const steps = make(
+    "span",
+    { class: "steps" },
+    button("step-d", "Step D", "One step of the discriminator; G stands still"),
+    button("step-g", "Step G", "One step of the generator; D stands still"),
+    button("step-turn", "Step both", "One whole turn: D’s steps, then G’s"),
   );
+  const main = make("div", { class: "main" }, play, steps);
+  const rest = make("div", { class: "rest" }, slow, button("reset", "Reset", "Start again from the same seed"));
+  const element = make("div", { class: "transport", role: "group", "aria-label": "Training" }, main, rest);
   let shown: boolean | null = null;
   return {
     element,

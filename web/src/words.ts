@@ -1,7 +1,8 @@
 // What the lab says about itself.
 
 import { count, measured } from "./format";
-import type { FrameReply, Metric, StateReply } from "./protocol";
+import type { FrameReply, Metric, Recipe, StateReply, Value } from "./protocol";
+import { formatValue } from "./scales";
 
 export const NO_ENGINE = "This lab runs in the notebook.";
 
@@ -17,15 +18,51 @@ export function lostWords(engine: StateReply["engine"]): string {
   return LOST[engine];
 }
 
+const LOOK: Record<StateReply["source"]["kind"], string> = {
+  points: "Blue dots are the data, orange crosses what G makes of noise. Watch the crosses find the dots.",
+  line: "Blue is the data, orange what G makes of noise. Watch them fall together, and D flatten at ½.",
+  images: "Every image keeps its latent. Watch noise take shape, image by image.",
+};
+const BY_CLASS = "A row is a class, a column a latent. Watch the rows turn into classes.";
+
+/** The one sentence on what to do and what to look at. */
+export function leadWords(state: StateReply): string {
+  const preset = state.presets.find((p) => p.name === state.preset);
+  const { kind, labels } = state.source;
+  const look = preset?.about ?? (kind === "images" && labels ? BY_CLASS : LOOK[kind]);
+  return !state.playing && state.step === 0 ? `Press Play. ${look}` : look;
+}
+
+/** A value of a recipe as it stands in Python: 1e-3 rather than 0.001, so that powers of ten are seen at once. */
+export function valueWords(value: Value | undefined): string {
+  if (typeof value !== "number") return String(value ?? "none");
+  return value !== 0 && Math.abs(value) < 0.01 ? value.toExponential() : formatValue(value);
+}
+
+/** In which settings this lab differs from those beside it: pairs of the control's label and "field = value". */
+export function differenceWords(fields: readonly string[], state: StateReply): [label: string, code: string][] {
+  const label = (field: string) => state.controls.find((c) => c.field === field)?.label ?? field;
+  return fields.map((field) => [label(field), `${field} = ${valueWords(state.recipe[field])}`]);
+}
+
+/** The unit of a loss: what D's and G's numbers are measured in. */
+export function lossUnit(recipe: Recipe): string {
+  const loss = String(recipe.loss ?? "");
+  if (["minimax", "nonsaturating", "relativistic"].includes(loss)) return "nats";
+  if (loss === "least_squares") return "squared score";
+  return loss === "feature_matching" ? "" : "units of D’s score";
+}
+
 /** The picture in words, for those who do not see it. */
 export function description(state: StateReply, frame: FrameReply): string {
-  const { kind, name } = state.source;
+  const { kind, name, labels } = state.source;
   const what = kind === "images" ? "Real and generated images" : "Real and generated points";
+  const rows = kind === "images" && labels ? `, a row for each class (${labels.join(", ")})` : "";
   const bound = (m: Metric) => (m.best === null ? "" : `, ${m.best_label} ${measured(m.best)}`);
-  const metrics = frame.metrics.map((m) => `${m.label} ${measured(m.value)}${bound(m)}`);
+  const metrics = frame.metrics.map((m) => `${m.label} ${m.value === null ? "none" : measured(m.value)}${bound(m)}`);
   const losses = `loss of D ${measured(frame.loss_d)}, loss of G ${measured(frame.loss_g)}`;
   const gap = frame.gap === null ? [] : [`mean distance of D to the optimal D ${measured(frame.gap)}`];
-  return [`${what} of ${name} after step ${count(frame.step)}`, losses, ...metrics, ...gap].join("; ");
+  return [`${what} of ${name}${rows} after step ${count(frame.step)}`, losses, ...metrics, ...gap].join("; ");
 }
 
 /** Which quantity of a diverged run blew up, and what to do. */

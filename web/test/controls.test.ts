@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { control, controlPanel } from "../src/controls";
+import { control } from "../src/controls";
+import { controlPanel, startsOpen } from "../src/panel";
 import type { ControlSpec, Value } from "../src/protocol";
 import { CONTROLS, state } from "./synthetic";
 
@@ -107,25 +108,47 @@ describe("the panel", () => {
   it("groups controls, leaves hidden ones out and disables locked ones", () => {
     const panel = controlPanel(
       () => {},
-      () => true,
+      () => 1200,
     );
-    panel.show(state("points", { hidden: ["beta1", "loss", "penalty", "penalty_weight"], locked: ["seed"] }));
+    panel.show(state("points", { hidden: ["beta1", "loss", "penalty", "penalty_weight"], locked: ["seed"] }), ["lr_d"]);
     const groups = [...panel.element.querySelectorAll("summary")].map((s) => s.textContent);
     expect(groups).toEqual(["Optimiser", "Game", "Networks", "Data"]);
     expect(panel.element.querySelector('[data-field="beta1"]')).toBeNull();
     const seed = panel.element.querySelector<HTMLElement>('[data-field="seed"]')!;
     expect(parts(seed).typed.disabled).toBe(true);
     expect(seed.querySelector<HTMLElement>(".lock")!.hidden).toBe(false);
+    expect(seed.querySelector(".lock")!.textContent).toBe("locked");
+    expect(panel.element.querySelector<HTMLElement>(".fine")!.hidden).toBe(false);
+    const other = (field: string) => panel.element.querySelector<HTMLElement>(`[data-field="${field}"] .other`)!;
+    expect([other("lr_d").hidden, other("lr_g").hidden]).toEqual([false, true]);
+  });
+
+  it("says in one line what the control in hand does", () => {
+    const panel = controlPanel(
+      () => {},
+      () => 1200,
+    );
+    panel.show(state("points"), []);
+    const hint = panel.element.querySelector(".hint")!;
+    expect(hint.textContent).toContain("builds new networks");
+    const slider = panel.element.querySelector('[data-field="lr_d"] input[type="range"]')!;
+    slider.dispatchEvent(new Event("focusin", { bubbles: true }));
+    expect(hint.textContent).toBe("How far D moves in a step. Acts on the next step.");
+  });
+
+  it("opens few groups where there is little room", () => {
+    expect([360, 800, 1200].map((width) => startsOpen("Game", width))).toEqual([false, false, true]);
+    expect([360, 800, 1200].map((width) => startsOpen("Loss", width))).toEqual([false, true, true]);
   });
 
   it("keeps the same elements, and so the focus, when only values change", () => {
     const panel = controlPanel(
       () => {},
-      () => true,
+      () => 1200,
     );
-    panel.show(state("points"));
+    panel.show(state("points"), []);
     const before = panel.element.querySelector('[data-field="lr_g"]');
-    panel.show(state("points", { step: 10, recipe: { ...state("points").recipe, lr_g: 0.01 } }));
+    panel.show(state("points", { step: 10, recipe: { ...state("points").recipe, lr_g: 0.01 } }), []);
     expect(panel.element.querySelector('[data-field="lr_g"]')).toBe(before);
     expect(parts(before as HTMLElement).typed.value).toBe("0.01");
   });

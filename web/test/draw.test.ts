@@ -3,18 +3,27 @@ import { arrow, arrowsOf } from "../src/draw/arrows";
 import { blend, fieldTable } from "../src/draw/color";
 import { colorize, contour } from "../src/draw/field";
 import { binned, outline, symmetricRange } from "../src/draw/histogram";
-import { cellAt, imageLayout, imagePixels, sigmoid } from "../src/draw/image_grid";
+import { cellAt, type ImageLayout, imageAt, imageLayout, imagePixels, sigmoid } from "../src/draw/image_grid";
 import { curve, firstCoordinates, niceTicks } from "../src/draw/line";
 import { area, quads } from "../src/draw/manifold";
 import { between } from "../src/draw/scatter";
-import { extentOf, viewport } from "../src/draw/viewport";
+import { extentOf, viewport, WITHIN } from "../src/draw/viewport";
 import { PALETTES } from "../src/theme";
+import { CLASSES } from "./synthetic";
 
 describe("viewport", () => {
   it("keeps scales equal, centres, and lets y grow upwards", () => {
-    const view = viewport([-1, 1, -1, 1], 400, 200);
-    expect([view.x(-1), view.x(1), view.y(1), view.y(-1)]).toEqual([100, 300, 0, 200]);
+    const view = viewport([-1, 1, -1, 1], 200, 400);
+    expect([view.x(-1), view.x(1), view.y(1), view.y(-1)]).toEqual([0, 200, 100, 300]);
     expect(view.scale).toBe(100);
+  });
+
+  it("cuts off margin, but no data, above and below in a low picture", () => {
+    const view = viewport([-1, 1, -1, 1], 400, 200);
+    expect(view.y(1)).toBeLessThan(0);
+    expect(view.y(WITHIN)).toBeCloseTo(0);
+    expect(view.x(-1)).toBeGreaterThan(0);
+    expect(viewport([-1, 1, -1, 1], 400, 312).x(-1)).toBe(0);
   });
 
   it("finds a square around points, and one where there are none", () => {
@@ -145,20 +154,39 @@ describe("histograms", () => {
 });
 
 describe("image grids", () => {
+  const right = (layout: ImageLayout) => {
+    const { real } = layout;
+    return cellAt(layout, real, real.columns - 1)[0] + layout.side;
+  };
+
   it("stand side by side with images of one size inside the width", () => {
-    const layout = imageLayout(516, 64, 64);
+    const layout = imageLayout(516, 900, 64, 64);
     expect([layout.fake.columns, layout.fake.rows, layout.real.columns, layout.real.rows]).toEqual([8, 8, 4, 8]);
-    const [x] = cellAt(layout, layout.real, 3);
-    expect(x + layout.side).toBeLessThanOrEqual(516);
+    expect(right(layout)).toBeLessThanOrEqual(516);
     expect(cellAt(layout, layout.real, 0)[0]).toBeGreaterThan(cellAt(layout, layout.fake, 7)[0] + layout.side);
+    expect(imageAt(layout.real, 5)).toBe(5);
   });
 
-  it("lie one above the other on a phone", () => {
-    const layout = imageLayout(312, 64, 64);
-    expect(layout.real.columns).toBe(8);
-    expect(layout.real.top).toBeGreaterThan(cellAt(layout, layout.fake, 63)[1] + layout.side);
-    expect(cellAt(layout, layout.fake, 7)[0] + layout.side).toBeLessThanOrEqual(312);
-    expect(cellAt(layout, layout.real, 15)[1] + layout.side + layout.label).toBeLessThanOrEqual(layout.height);
+  it("fit a phone in both directions, with two columns of real ones", () => {
+    const layout = imageLayout(336, 311, 36, 36);
+    expect([layout.fake.columns, layout.real.columns]).toEqual([6, 2]);
+    expect(right(layout)).toBeLessThanOrEqual(336);
+    expect(layout.height).toBeLessThanOrEqual(311);
+  });
+
+  it("have a row for each class behind its name", () => {
+    const layout = imageLayout(516, 600, 60, 60, CLASSES);
+    expect([layout.fake.columns, layout.fake.rows, layout.real.columns, layout.real.rows]).toEqual([6, 10, 3, 10]);
+    expect(layout.fake.left).toBeGreaterThan(60);
+    expect(right(layout)).toBeLessThanOrEqual(516);
+    expect([0, 2, 3, 4].map((place) => imageAt(layout.real, place))).toEqual([0, 2, 6, 7]);
+  });
+
+  it("are the same in the height that they asked for", () => {
+    for (const most of [200, 311, 430, 620, Number.POSITIVE_INFINITY]) {
+      const layout = imageLayout(436, most, 60, 60, CLASSES);
+      expect(imageLayout(436, layout.height, 60, 60, CLASSES)).toEqual(layout);
+    }
   });
 
   it("take grey and colour bytes", () => {

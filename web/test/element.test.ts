@@ -99,14 +99,18 @@ describe("a lab with an engine", () => {
     expect(find(".alert").textContent).toBe("no room left");
   });
 
-  it("asks for the state after an error in play, and keeps the error in sight", () => {
+  it("asks for one frame after an error in play, follows it, and keeps the error in sight", () => {
+    const records = recording("points", {}, 2);
     engine.reply(state("points", { playing: true }));
+    const [first, second] = engine.sent.flatMap((m) => (m.type === "tick" ? [m.id] : []));
     engine.sent = [];
-    engine.reply({ type: "error", message: "loss_g is not finite" });
-    expect(engine.types()).toContain("hello");
-    engine.reply(state("points"));
+    engine.reply({ type: "error", message: "loss_g is not finite", id: first! });
+    expect(engine.types()).toEqual(["tick"]);
+    engine.reply({ type: "error", message: "loss_g is not finite", id: second! });
+    expect(engine.types()).toEqual(["tick"]);
+    engine.reply(records[2]!.message, records[2]!.buffers);
+    expect(find(".play").textContent).toBe("Play");
     expect(find(".alert").textContent).toBe("loss_g is not finite");
-    expect(engine.types()).toContain("tick");
     press(".reset");
     expect(find(".alert").textContent).toBe("");
   });
@@ -142,10 +146,13 @@ describe("a lab with an engine", () => {
   it("plays slow motion one act at a time", () => {
     engine.reply(state("points"));
     press(".slow");
-    expect(engine.sent.at(-1)).toEqual({ type: "step", what: "d" });
-    expect(find(".explanation").textContent).toContain("D’s step (1 of 2)");
+    expect(find(".explanation p").textContent).toContain("Draw 128 real samples");
+    expect(find(".explanation [aria-current]").textContent).toBe("draw z");
     press(".slow");
     expect(find(".explanation").hidden).toBe(true);
+    press(".slow");
+    find(".lab").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+    expect(find(".slow").getAttribute("aria-pressed")).toBe("false");
   });
 
   it("refuses an engine of another protocol in words", () => {
@@ -172,7 +179,7 @@ describe("a lab with an engine", () => {
 });
 
 describe("labs that are compared", () => {
-  it("obey each other's transport, but not each other's settings", () => {
+  it("obey each other's transport, but not each other's settings, and show their frames together", async () => {
     const other = document.createElement("gan-lab") as GanLab;
     const second = new Script();
     document.body.append(other);
@@ -182,9 +189,42 @@ describe("labs that are compared", () => {
     press(".play");
     expect(engine.types().at(-1)).toBe("play");
     expect(second.types().at(-1)).toBe("play");
-    press('[data-preset="cure"]');
-    expect(second.types()).not.toContain("preset");
+    expect(find(".presets").hidden).toBe(true);
+    const marks = () => [find(".mark"), other.shadowRoot!.querySelector<HTMLElement>(".mark")!];
+    expect(marks().map((m) => m.textContent)).toEqual(
+      Array(2).fill("The same settings in both labs: change one in either."),
+    );
+    const recipe = { ...state("points").recipe, lr_d: 1e-4 };
+    engine.reply(state("points", { compare: "g1", recipe }));
+    expect(marks().map((m) => m.textContent)).toEqual([
+      "Learning rate of D lr_d = 1e-4",
+      "Learning rate of D lr_d = 1e-3",
+    ]);
+    const lr = find<HTMLInputElement>('[data-field="lr_d"] input[type="text"]');
+    lr.value = "0.01";
+    lr.dispatchEvent(new Event("change"));
+    expect(engine.sent.at(-1)).toEqual({ type: "set", changes: { lr_d: 0.01 } });
+    expect(second.types()).not.toContain("set");
+    const records = recording("points", {}, 3);
+    const frame = (id: number) => ({ ...records[2]!.message, id, playing: true }) as Reply;
+    const ticks = (of: Script) => of.sent.flatMap((m) => (m.type === "tick" ? [m] : []));
+    for (const one of [engine, second]) {
+      for (let i = 0; i < ticks(one).length; i++) {
+        one.reply({ ...records[1]!.message, id: ticks(one)[i]!.id } as Reply, records[1]!.buffers);
+      }
+      one.sent = [];
+      one.reply(state("points", { compare: "g1", playing: true, recipe }));
+    }
+    await vi.waitFor(() => expect([ticks(engine).length, ticks(second).length]).toEqual([1, 1]));
+    expect(ticks(engine)[0]).toMatchObject({ steps: 1 });
+    engine.reply(frame(ticks(engine)[0]!.id), records[2]!.buffers);
+    await new Promise((done) => setTimeout(done, 150));
+    expect(find(".status").textContent).not.toContain("40");
+    second.reply(frame(ticks(second)[0]!.id), records[2]!.buffers);
+    await vi.waitFor(() => expect(find(".status").textContent).toContain("step 40"), 5000);
+    expect(ticks(engine)[1]).toMatchObject({ steps: 24 });
     other.dispose();
+    expect(find(".mark").hidden).toBe(true);
     other.remove();
   });
 });

@@ -63,7 +63,7 @@ describe("the replay engine", () => {
     expect(((await tick(7)) as FrameReply).id).toBe(7);
     expect(((await tick(8)) as FrameReply).step).toBe(0);
     await ask({ type: "play" });
-    expect(((await tick(9)) as FrameReply).step).toBe(40);
+    expect(await tick(9)).toMatchObject({ step: 40, playing: true, snapshots: [0, 40] });
   });
 
   it("steps, rewinds to a moment it has shown, and resets", async () => {

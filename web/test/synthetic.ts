@@ -100,8 +100,18 @@ const SOURCES: Record<Kind, Source> = {
     name: "ring",
     modes: 8,
     density: true,
+    labels: null,
   },
-  line: { kind: "line", shape: [1], range: null, extent: [-2, 9, 0, 1], name: "gaussian", modes: 1, density: true },
+  line: {
+    kind: "line",
+    shape: [1],
+    range: null,
+    extent: [-2, 9, 0, 1],
+    name: "gaussian",
+    modes: 1,
+    density: true,
+    labels: null,
+  },
   images: {
     kind: "images",
     shape: [1, 28, 28],
@@ -110,8 +120,24 @@ const SOURCES: Record<Kind, Source> = {
     name: "digits",
     modes: null,
     density: false,
+    labels: null,
   },
 };
+
+export const CLASSES = [
+  "T-shirt/top",
+  "Trouser",
+  "Pullover",
+  "Dress",
+  "Coat",
+  "Sandal",
+  "Shirt",
+  "Sneaker",
+  "Bag",
+  "Ankle boot",
+];
+
+const MEMORY = { used_mb: 12, budget_mb: 64 };
 
 export function state(kind: Kind, changes: Partial<StateReply> = {}): StateReply {
   return {
@@ -137,13 +163,23 @@ export function state(kind: Kind, changes: Partial<StateReply> = {}): StateReply
     },
     controls: CONTROLS,
     presets: [
+      {
+        name: "ring",
+        label: "Learn the ring",
+        about: "Eight modes in a few seconds: watch D’s field flatten as they fill.",
+      },
       { name: "cure", label: "Cover all eight", about: "Relativistic pairing with R1 and R2." },
       { name: "collapse", label: "Make it collapse", about: "A D ten times slower cannot keep G from one mode." },
       { name: "saturate", label: "Saturate it", about: "The minimax loss leaves G without a slope." },
+      { name: "oscillate", label: "Make it oscillate", about: "A linear critic and a point: it runs in circles." },
+      { name: "nash", label: "Reach equilibrium", about: "An affine G and a Gaussian." },
+      { name: "digits", label: "Draw digits", about: "The fast image recipe." },
+      { name: "classes", label: "Digits by class", about: "Each row is one class." },
     ],
     source: SOURCES[kind],
+    preset: null,
     snapshots: [0],
-    memory: { used_mb: 12, budget_mb: 64 },
+    memory: MEMORY,
     locked: ["seed"],
     hidden: [],
     compare: null,
@@ -231,7 +267,7 @@ function lineFrame(pack: Packer, t: number): void {
   );
 }
 
-function imageFrame(pack: Packer, t: number, n = 64): void {
+function imageFrame(pack: Packer, t: number, n: number): void {
   const random = uniform(5);
   const shape = (i: number, sharp: number) => {
     const [cx, cy, r] = [14 + 3 * Math.sin(i), 14 + 3 * Math.cos(2 * i), 5 + (i % 4)];
@@ -247,7 +283,8 @@ function imageFrame(pack: Packer, t: number, n = 64): void {
 /** A whole recorded run of 61 frames, every 40 steps. */
 export function recording(kind: Kind, changes: Partial<StateReply> = {}, frames = 61): Recorded[] {
   const records: Recorded[] = [{ message: state(kind, changes), buffers: [] }];
-  for (let f = 0; f < frames; f++) records.push(frame(kind, f, frames > 1 ? f / (frames - 1) : 0));
+  const images = changes.source?.labels ? 60 : 36;
+  for (let f = 0; f < frames; f++) records.push(frame(kind, f, frames > 1 ? f / (frames - 1) : 0, images));
   const python =
     'from gan_tutor import recipes\n\ngame = recipes.build(recipes.named("ring"))\nfor record in recipes.run(game):\n    pass\n';
   records.push({
@@ -257,14 +294,14 @@ export function recording(kind: Kind, changes: Partial<StateReply> = {}, frames 
   return records;
 }
 
-function frame(kind: Kind, f: number, progress: number): Recorded {
+function frame(kind: Kind, f: number, progress: number, images: number): Recorded {
   const pack = new Packer();
   const t = progress ** 0.7;
   const random = uniform(100 + f);
   if (kind === "points") pointFrame(pack, t);
   else if (kind === "line") lineFrame(pack, t);
-  else imageFrame(pack, t);
-  const n = kind === "images" ? 64 : 400;
+  else imageFrame(pack, t, images);
+  const n = kind === "images" ? images : 400;
   pack.f32(
     "logits_real",
     [n],
@@ -287,6 +324,9 @@ function frame(kind: Kind, f: number, progress: number): Recorded {
     type: "frame",
     id: 0,
     step: 40 * f,
+    playing: false,
+    snapshots: [0],
+    memory: MEMORY,
     steps_per_second: f ? 812 : 0,
     finite: true,
     loss_d: rows.at(-4) ?? 1.4,

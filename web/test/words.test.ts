@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { items } from "../src/dialog";
+import { items, type Shelf } from "../src/dialog";
 import { count, measured, signed } from "../src/format";
 import { possible } from "../src/layers";
 import { progress } from "../src/metrics";
 import type { FrameReply, Metric } from "../src/protocol";
 import { positionOf } from "../src/timeline";
-import { description, divergedWords } from "../src/words";
+import { description, differenceWords, divergedWords, leadWords } from "../src/words";
 import { recording, state } from "./synthetic";
 
 const frame = recording("points", {}, 3)[3]!.message as FrameReply;
@@ -32,7 +32,7 @@ describe("numbers", () => {
     expect(measured(null)).toBe("not finite");
     expect(measured(Number.POSITIVE_INFINITY)).toBe("not finite");
     expect(count(12480.2)).toBe("12,480");
-    expect([1.26, -0.4, 12.3].map(signed)).toEqual(["+1.3", "−0.4", "+12"]);
+    expect([1.26, -0.4, 12.3, -0.04].map(signed)).toEqual(["+1.3", "−0.4", "+12", "0.0"]);
   });
 });
 
@@ -44,11 +44,31 @@ describe("the picture in words", () => {
     expect(text).toContain("Modes covered 8, perfect sampler 8");
   });
 
+  it("names the classes of its rows", () => {
+    const source = { ...state("images").source, labels: ["0", "1"] };
+    expect(description(state("images", { source }), frame)).toContain("a row for each class (0, 1) after step");
+  });
+
   it("says which quantity of a diverged run blew up", () => {
     expect(divergedWords({ ...frame, loss_g: null, grad_g: Number.NaN })).toMatch(
       /the loss of G and the gradient of G .* step 80/,
     );
     expect(divergedWords(frame)).toContain("a weight");
+  });
+});
+
+describe("the lead", () => {
+  it("says what to do first and what to look at", () => {
+    expect(leadWords(state("points"))).toMatch(/^Press Play\. Blue dots are the data/);
+    expect(leadWords(state("points", { playing: true }))).toMatch(/^Blue dots/);
+    expect(leadWords(state("line", { step: 3 }))).toMatch(/^Blue is the data/);
+    expect(leadWords(state("points", { preset: "collapse" }))).toBe(
+      "Press Play. A D ten times slower cannot keep G from one mode.",
+    );
+  });
+
+  it("marks the difference to another lab with label and code", () => {
+    expect(differenceWords(["lr_d"], state("points"))).toEqual([["Learning rate of D", "lr_d = 1e-3"]]);
   });
 });
 
@@ -67,6 +87,7 @@ describe("layers", () => {
     expect(possible(state("images").source)).toEqual([]);
     expect(possible(state("line").source)).toEqual(["field", "arrows", "optimal"]);
     expect(possible({ ...state("points").source, density: false })).toEqual(["field", "arrows", "manifold"]);
+    expect(possible({ ...state("points").source, labels: ["0", "1"] })).toEqual([]);
   });
 });
 
@@ -82,10 +103,10 @@ describe("the timeline", () => {
 describe("what can be taken away", () => {
   it("is the code, or the link and the recipe", () => {
     const reply = { type: "code", python: "import gan_tutor", link: "#lab=abc", recipe_json: "{}" } as const;
-    expect(items(reply, "code", "").map((i) => i.text)).toEqual(["import gan_tutor"]);
-    expect(items(reply, "link", "https://book/a.html").map((i) => i.text)).toEqual([
-      "https://book/a.html#lab=abc",
-      "{}",
-    ]);
+    const texts = (shelf: Shelf, engine: "kernel" | "page") =>
+      items(reply, shelf, engine, "https://book/a.html").map((item) => item.text);
+    expect(texts("code", "kernel")).toEqual(["import gan_tutor"]);
+    expect(texts("link", "page")).toEqual(["https://book/a.html#lab=abc", "{}"]);
+    expect(texts("link", "kernel")).toEqual(["#lab=abc", 'lab.Lab("#lab=abc")', "{}"]);
   });
 });

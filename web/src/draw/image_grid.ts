@@ -5,6 +5,8 @@ import type { Bytes, Floats } from "../protocol";
 export interface Grid {
   columns: number;
   rows: number;
+  /** How far image numbers lie apart from row to row: rows of a class may be longer than shown. */
+  stride: number;
   left: number;
   top: number;
 }
@@ -23,29 +25,48 @@ const GAP = 4;
 const BETWEEN = 22;
 const LARGEST = 96;
 const TITLE = 24;
-const STACKED_BELOW = 380;
+const SMALLEST = 18;
+const NARROW_BELOW = 420;
 /** Below this side a score is a coloured bar only, above it also a number. */
 const NUMBERS_FROM = 34;
+const NUMBER_LINE = 16;
+const BAR_LINE = 4;
 
-/** Generated images in a square grid, real ones in half as many columns to its right, or in two rows below it on
- *  narrow screens; only the first real ones are shown. */
-export function imageLayout(width: number, nFake: number, nReal: number): ImageLayout {
-  const columns = Math.max(1, Math.ceil(Math.sqrt(nFake)));
+/** Generated images in a square grid, or in a row for each class behind its name; to the right real ones in half as
+ *  many columns, or in two on narrow screens. Images are as large as width and height allow. */
+export function imageLayout(
+  width: number,
+  maxHeight: number,
+  nFake: number,
+  nReal: number,
+  names: readonly string[] = [],
+): ImageLayout {
+  const columns = Math.max(1, names.length ? Math.ceil(nFake / names.length) : Math.ceil(Math.sqrt(nFake)));
   const rows = Math.ceil(nFake / columns);
-  const stacked = width < STACKED_BELOW;
-  const realColumns = stacked ? columns : Math.ceil(columns / 2);
-  const realRows = Math.min(stacked ? 2 : rows, Math.ceil(nReal / realColumns));
-  const across = stacked ? columns : columns + realColumns;
-  const room = width - (stacked ? 0 : BETWEEN - GAP) - GAP * (across - 1);
-  const side = Math.max(4, Math.min(LARGEST, Math.floor(room / across)));
-  const label = side >= NUMBERS_FROM ? 16 : 4;
-  const tall = (n: number) => n * (side + label + GAP);
-  const fake = { columns, rows, left: 0, top: TITLE };
-  const real = stacked
-    ? { columns: realColumns, rows: realRows, left: 0, top: 2 * TITLE + tall(rows) }
-    : { columns: realColumns, rows: realRows, left: columns * (side + GAP) - GAP + BETWEEN, top: TITLE };
-  const height = stacked ? real.top + tall(realRows) : TITLE + tall(Math.max(rows, realRows));
-  return { side, label, fake, real, height };
+  const realColumns = Math.min(width < NARROW_BELOW ? 2 : Math.ceil(columns / 2), Math.max(1, nReal));
+  const stride = names.length ? columns : realColumns;
+  const realRows = Math.min(rows, Math.ceil(nReal / stride));
+  const margin = names.length ? 8 + Math.min(84, 6.4 * Math.max(...names.map((name) => name.length))) : 0;
+  const across = columns + realColumns;
+  const wide = Math.floor((width - margin - BETWEEN + GAP - GAP * (across - 1)) / across);
+  const high = (label: number) => Math.floor((maxHeight - TITLE) / Math.max(rows, 1)) - label - GAP;
+  const label = Math.min(wide, high(NUMBER_LINE)) >= NUMBERS_FROM ? NUMBER_LINE : BAR_LINE;
+  const side = Math.max(SMALLEST, Math.min(LARGEST, wide, high(label)));
+  const left = margin + Math.max(0, (width - margin - across * (side + GAP) + 2 * GAP - BETWEEN) / 2);
+  const fake = { columns, rows, stride: columns, left, top: TITLE };
+  const real = {
+    columns: realColumns,
+    rows: realRows,
+    stride,
+    left: left + columns * (side + GAP) - GAP + BETWEEN,
+    top: TITLE,
+  };
+  return { side, label, fake, real, height: TITLE + Math.max(rows, realRows) * (side + label + GAP) };
+}
+
+/** Which image of the array stands at place i of a grid. */
+export function imageAt(grid: Grid, i: number): number {
+  return Math.floor(i / grid.columns) * grid.stride + (i % grid.columns);
 }
 
 /** Top left corner of image i of a grid. */
@@ -97,8 +118,10 @@ export function drawImages(
   context.textBaseline = "top";
   context.font = "11px system-ui, sans-serif";
   const { side, label } = layout;
-  for (let i = 0; i < Math.min(n, grid.columns * grid.rows); i++) {
-    const [x, y] = cellAt(layout, grid, i);
+  for (let place = 0; place < grid.columns * grid.rows; place++) {
+    const [x, y] = cellAt(layout, grid, place);
+    const i = imageAt(grid, place);
+    if (i >= n) continue;
     pen.putImageData(new ImageData(imagePixels(images, i), w, h), 0, 0);
     context.drawImage(picture, x, y, side, side);
     const logit = logits?.data[i];

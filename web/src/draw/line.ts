@@ -102,5 +102,5 @@ function drawAxis(context: CanvasRenderingContext2D, box: Box, palette: Palette,
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.fillText("D = 1", box.left + 4, box.top + 9);
-  context.fillText("D = ½", box.left + 4, (box.top + box.bottom) / 2);
+  context.fillText("D = ½", box.left + 4, (box.top + box.bottom) / 2 - 9);
 }

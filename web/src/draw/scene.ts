@@ -6,7 +6,7 @@ import type { Palette } from "../theme";
 import { arrowsOf, drawArrows } from "./arrows";
 import { blend, css, fieldTable } from "./color";
 import { drawContour, drawField } from "./field";
-import { drawImages, type ImageLayout, imageLayout, sigmoid, type Verdict } from "./image_grid";
+import { cellAt, drawImages, type ImageLayout, imageLayout, sigmoid, type Verdict } from "./image_grid";
 import { drawLine } from "./line";
 import { drawManifold, quads } from "./manifold";
 import { between, drawPoints } from "./scatter";
@@ -23,17 +23,23 @@ export interface SceneInput {
   palette: Palette;
 }
 
-/** Height of the scene for a width, in CSS pixels. */
-export function sceneHeight(kind: Source["kind"], width: number, arrays: Arrays): number {
-  if (kind === "line") return Math.round(Math.min(420, 0.72 * width));
-  return kind === "points" ? Math.round(width) : layoutOf(arrays, width).height;
+/** Height of the scene for a width, in CSS pixels, at most `most` where the picture allows it. */
+export function sceneHeight(source: Source, width: number, most: number, arrays: Arrays): number {
+  if (source.kind === "line") return Math.round(Math.min(420, most, 0.72 * width));
+  return source.kind === "points" ? Math.round(Math.min(most, width)) : layoutOf(source, arrays, width, most).height;
 }
 
 export function drawScene(context: CanvasRenderingContext2D, width: number, height: number, input: SceneInput): void {
   context.clearRect(0, 0, width, height);
-  if (input.source.kind === "images") drawImageScene(context, width, input);
+  if (input.source.kind === "images") drawImageScene(context, width, height, input);
   else if (input.source.kind === "line") drawLineScene(context, width, height, input);
   else drawPlane(context, width, height, input);
+}
+
+function textStyle(context: CanvasRenderingContext2D, font: string, color: string, align: CanvasTextAlign): void {
+  context.font = `${font} system-ui, sans-serif`;
+  context.fillStyle = color;
+  context.textAlign = align;
 }
 
 function drawPlane(context: CanvasRenderingContext2D, width: number, height: number, input: SceneInput): void {
@@ -94,28 +100,33 @@ function drawLineScene(context: CanvasRenderingContext2D, width: number, height:
   drawLine(context, box, extent, input.arrays, input.layers, input.palette);
 }
 
-/** Generated images beside real ones; on narrow screens above them. */
-function drawImageScene(context: CanvasRenderingContext2D, width: number, input: SceneInput): void {
-  const { arrays, palette } = input;
+/** Generated images beside real ones, behind the names of their classes. */
+function drawImageScene(context: CanvasRenderingContext2D, width: number, height: number, input: SceneInput): void {
+  const { source, arrays, palette } = input;
   const colors = palette.verdict;
   const verdict = (logit: number): Verdict => ({ text: signed(logit), color: css(blend(colors, sigmoid(logit))) });
-  const layout = layoutOf(arrays, width);
+  const layout = layoutOf(source, arrays, width, height);
   const parts = [
-    { name: "fake", label: "Generated, from fixed latents", color: palette.fake, grid: layout.fake },
+    { name: "fake", label: "Generated", color: palette.fake, grid: layout.fake },
     { name: "real", label: "Real", color: palette.real, grid: layout.real },
   ];
   for (const { name, label, color, grid } of parts) {
     const images = bytes(arrays, name);
     if (!images) continue;
-    context.fillStyle = color;
-    context.font = "600 13px system-ui, sans-serif";
-    context.textAlign = "left";
+    textStyle(context, "600 13px", color, "left");
     context.textBaseline = "top";
     context.fillText(label, grid.left, grid.top - 21, width - grid.left);
     drawImages(context, images, floats(arrays, `logits_${name}`), layout, grid, palette.muted, verdict);
   }
+  textStyle(context, "11px", palette.muted, "right");
+  context.textBaseline = "middle";
+  source.labels?.forEach((name, row) => {
+    const [x, y] = cellAt(layout, layout.fake, row * layout.fake.columns);
+    context.fillText(name, x - 7, y + layout.side / 2, 84);
+  });
 }
 
-function layoutOf(arrays: Arrays, width: number): ImageLayout {
-  return imageLayout(width, arrays.get("fake")?.shape[0] ?? 0, arrays.get("real")?.shape[0] ?? 0);
+function layoutOf(source: Source, arrays: Arrays, width: number, most: number): ImageLayout {
+  const [nFake, nReal] = ["fake", "real"].map((name) => arrays.get(name)?.shape[0] ?? 0) as [number, number];
+  return imageLayout(width, most, nFake, nReal, source.labels ?? []);
 }

@@ -11,10 +11,13 @@ export interface Viewport {
   scale: number;
 }
 
-/** Fits the extent into width x height, centred; y grows upwards. */
+/** Share of an extent's height within which all data lie: the rest is margin, and may be cut off. */
+export const WITHIN = 0.78;
+
+/** Fits the extent into width x height, centred; y grows upwards. Low pictures show less margin above and below. */
 export function viewport(extent: Extent, width: number, height: number): Viewport {
   const [x0, x1, y0, y1] = extent;
-  const scale = Math.min(width / (x1 - x0), height / (y1 - y0));
+  const scale = Math.min(width / (x1 - x0), height / (WITHIN * (y1 - y0)));
   const left = (width - scale * (x1 - x0)) / 2;
   const top = (height - scale * (y1 - y0)) / 2;
   return {
