@@ -268,7 +268,9 @@ def stacked(seeds: list[int], chosen: dict[str, recipes.Recipe]) -> None:
         for name, recipe in chosen.items():
             row = stacked_run(replace(recipe, seed=seed))
             part = stored().get("stacked", {"runs": {}})  # read again: another process may have added a seed
-            entry = part["runs"].setdefault(name, {"recipe": asdict(recipe), "rows": []})
+            entry = part["runs"].get(name, {})
+            if entry.get("recipe") != asdict(recipe):  # runs of another recipe do not belong beside these
+                entry = part["runs"][name] = {"recipe": asdict(recipe), "rows": []}
             others = [kept for kept in entry["rows"] if kept["seed"] != seed]
             entry["rows"] = sorted([*others, row], key=lambda kept: kept["seed"])
             perfect = {"modes": round(modes, 2), "kl": round(kl, 4)}
