@@ -55,7 +55,7 @@ test: $(STAMP)
 	check "format" $(RUN) -m ruff format --check .; \
 	check "types" $(RUN) -m mypy; \
 	check "spelling" $(RUN) -m codespell_lib; \
-	check "library, site, browser" $(RUN) -m pytest -n 2 -rs tests; \
+	check "library, site, browser" $(RUN) -m pytest -n 2 --dist loadgroup -rs tests; \
 	check "notebooks" $(RUN) -m pytest -n 2 --dist loadfile -rs $(NBVAL) book; \
 	echo; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \

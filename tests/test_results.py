@@ -69,9 +69,7 @@ def test_the_grid_of_25_is_covered_sharply_and_evenly_on_every_seed():
         assert row["modes"] == row["perfect_modes"] == 25
         assert 0.95 <= row["high_quality"] <= row["perfect_high_quality"]
         assert 0 < row["reverse_kl"] <= 0.005
-    # The aim is 120 s on every seed; one of the five took 121 s while other jobs shared the machine.
-    assert statistics.median(row["cpu_seconds"] for row in rows) <= 120
-    assert max(row["cpu_seconds"] for row in rows) <= 125
+        assert row["cpu_seconds"] <= 120
 
 
 def test_the_default_ring_covers_every_mode_within_eight_seconds():
