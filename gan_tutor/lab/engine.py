@@ -23,6 +23,7 @@ from gan_tutor.recipes import Recipe
 from gan_tutor.recipes.record import CLASSES
 
 PROTOCOL = 1
+IMAGES_EVERY = 0.06  # seconds between two pictures of a game of images that plays
 MEASURED_SHARE = 0.05  # of the time goes into metrics and D*, at most
 INTERRUPTED = "Interrupted: the lab is paused"
 Reply = tuple[dict[str, Any], list[memoryview]]
@@ -131,6 +132,7 @@ class Engine:
         self._optimal: tuple[Any, float] | None = None
         self._measured_at, self._measuring_took, self._measured_step = -math.inf, 0.0, -1
         self._turns_lately, self._seconds_lately = 0.0, 0.0
+        self._changed, self._drawn_at = True, -math.inf
 
     def _turn(self) -> None:
         record = next(self._turns)
@@ -161,6 +163,7 @@ class Engine:
         what = message.get("what")
         if what == "turn":
             self._turn()
+            self.snapshots.take(self.game, self.journal)  # who goes step by step wants to go back so
         elif what in ("d", "g"):
             loss = (recipes.step_d if what == "d" else recipes.step_g)(self.game).item()
             self.journal.single(self.game.step, what)
@@ -183,7 +186,7 @@ class Engine:
         self.game = recipes.steer(self.game, recipes.without_end(recipe))
         self.journal.steered(self.game.step, self.recipe, recipe)
         reseeded = recipe.seed != self.recipe.seed
-        self.recipe, self._turns = recipe, recipes.run(self.game)
+        self.recipe, self._turns, self._changed = recipe, recipes.run(self.game), True
         if fresh:
             self.view, self._metrics, self._optimal, self._measured_step = View(self.game), [], None, -1
         note = f"New: {', '.join(fresh)}; everything else goes on" if fresh else None
@@ -235,7 +238,12 @@ class Engine:
             self._train_slice(message.get("steps"), message.get("budget_ms", 40))
         wanted = set(message.get("layers", ()))
         self._measure("optimal" in wanted)
-        arrays = self._recent() | self.view.layers(self.game, wanted)
+        arrays = self._recent()
+        now = time.perf_counter()
+        # Images cost a quarter of a turn and change slowly: while a game of images plays, some frames leave them out.
+        if not self.playing or self.view.kind != "images" or self._changed or now - self._drawn_at >= IMAGES_EVERY:
+            arrays |= self.view.layers(self.game, wanted)
+            self._changed, self._drawn_at = False, now
         gap = None
         if "optimal" in wanted and self._optimal is not None:
             arrays["optimal"], gap = self._optimal
@@ -257,7 +265,8 @@ class Engine:
         began, first = time.perf_counter(), self.game.step
         while self.playing and (steps is None or self.game.step - first < steps):
             self._turn()
-            if steps is None and time.perf_counter() - began >= budget:
+            spent = time.perf_counter() - began
+            if steps is None and spent + spent / (self.game.step - first) > budget:  # one more would be too late
                 break
         self._turns_lately = 0.9 * self._turns_lately + self.game.step - first
         self._seconds_lately = 0.9 * self._seconds_lately + time.perf_counter() - began

@@ -11,7 +11,7 @@ from gan_tutor import recipes
 from gan_tutor.lab.journal import Journal
 from gan_tutor.recipes import Game, Recipe
 
-FIRST_EVERY = 10  # steps between snapshots at the start
+FIRST_EVERY = 50  # steps between snapshots at the start: a snapshot costs about as much as a turn of a small game
 
 
 @dataclass(frozen=True)

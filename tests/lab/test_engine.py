@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -52,8 +53,8 @@ def test_labs_that_keep_pace_take_exactly_the_steps_they_are_told(ask, refused):
     ask(engine, "play")
     frame, _ = ask(engine, "tick", id=1, steps=7, layers=[])
     assert (frame["step"], frame["playing"], frame["snapshots"]) == (7, True, [0])
-    frame, _ = ask(engine, "tick", id=1, steps=5, layers=[])
-    assert (frame["step"], frame["snapshots"], frame["memory"]["budget_mb"]) == (12, [0, 10], 200)
+    frame, _ = ask(engine, "tick", id=1, steps=45, layers=[])
+    assert (frame["step"], frame["snapshots"], frame["memory"]["budget_mb"]) == (52, [0, 50], 200)
     assert "steps must be a whole number from 1, got 0" in refused(engine, "tick", id=1, steps=0)
 
 
@@ -270,3 +271,28 @@ def test_a_control_offers_only_values_that_a_recipe_accepts(control):
 def test_labs_lock_only_fields_that_exist():
     with pytest.raises(ValueError, match="must name fields of a Recipe, got speed"):
         Engine(SMALL, lock=("speed",))
+
+
+def test_who_goes_step_by_step_can_go_back_step_by_step(ask):
+    engine = Engine(SMALL)
+    for _ in range(3):
+        ask(engine, "step", what="turn")
+    assert engine.state()["snapshots"] == [0, 1, 2, 3]
+    ask(engine, "rewind", step=2)
+    assert engine.game.step == 2
+
+
+def test_a_playing_game_of_images_may_leave_the_picture_out_but_not_after_a_change(ask, monkeypatch):
+    engine = Engine(replace(recipes.named("digits"), batch_size=4))
+    monkeypatch.setattr("gan_tutor.lab.engine.IMAGES_EVERY", 3600.0)
+    ask(engine, "play")
+
+    def shows():
+        frame, _ = ask(engine, "tick", id=1, budget_ms=1, layers=[])
+        return "fake" in {array["name"] for array in frame["arrays"]}
+
+    assert [shows(), shows()] == [True, False]
+    ask(engine, "set", changes={"lr_g": 1e-4})
+    assert [shows(), shows()] == [True, False]
+    ask(engine, "pause")
+    assert [shows(), shows()] == [True, True]

@@ -110,6 +110,7 @@ export interface ArrayHeader {
 /** A number that JSON cannot write (NaN, infinity) arrives as null. */
 export type Measured = number | null;
 
+/** While a game of images plays, a frame may come without the picture's arrays: then the last ones stay. */
 export interface FrameReply {
   type: "frame";
   id: number;

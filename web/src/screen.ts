@@ -100,7 +100,7 @@ export class Screen {
     if (rows) this.history.add(rows.data);
     if (this.state.source.kind === "points" && !playing && !reducedMotion()) this.picture.glide(this.arrays, arrays);
     else this.picture.still();
-    this.arrays = arrays;
+    this.arrays = arrays.has("fake") ? arrays : new Map([...this.arrays, ...arrays]);
   }
 
   private lead(state: StateReply): void {

@@ -115,8 +115,12 @@ export class Session implements Party {
     lab.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.slow.running) this.stopSlow();
     });
-    // JupyterLab takes arrow keys, Enter and others for itself unless they stop here.
-    for (const type of ["keydown", "keyup", "keypress"]) lab.addEventListener(type, (event) => event.stopPropagation());
+    // JupyterLab takes arrow keys, Enter and others for itself unless they stop here; what saves the notebook passes.
+    const keep = (event: Event) => {
+      const { key, ctrlKey, metaKey } = event as KeyboardEvent;
+      if (key !== "s" || !(ctrlKey || metaKey)) event.stopPropagation();
+    };
+    for (const type of ["keydown", "keyup", "keypress"]) lab.addEventListener(type, keep);
     const ask = (shelf: Shelf) => () => {
       this.shelf = shelf;
       this.send({ type: "code" });
