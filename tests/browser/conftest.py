@@ -57,6 +57,13 @@ def address(site: Path) -> Iterator[str]:
     thread.join()
 
 
+# The theme fades its colours in; what is measured half-way is on no screen.
+SETTLED = """() => Promise.race([
+  Promise.allSettled(document.getAnimations().map((animation) => animation.finished)),
+  new Promise((resolve) => setTimeout(resolve, 1000)),
+]).then(() => true)"""
+
+
 class Visit:
     """One page opened in a context of its own, and everything it complained about."""
 
@@ -78,6 +85,7 @@ class Visit:
         if javascript:
             self.page.wait_for_function(TYPESET)
             self.page.evaluate("() => document.fonts.ready.then(() => true)")
+            self.page.evaluate(SETTLED)
 
     def on_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -220,7 +220,7 @@ def test_another_latent_dimension_while_it_trains_rebuilds_g_and_keeps_d(ring):
 
 
 def test_rewound_and_continued_equals_the_straight_run_bit_for_bit(ring):
-    ring.play(turns=60)
+    ring.play(turns=210)  # a moment is kept every 50
     stood = ring.pause()
     timeline = ring.element.locator(".timeline input")
     ring.notebook.until(lambda: timeline.is_enabled() and int(timeline.get_attribute("max")) > 3, "no moments are kept")
