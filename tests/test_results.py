@@ -52,14 +52,13 @@ def test_the_digits_recipe_reaches_its_distance_within_a_minute_on_every_seed():
         assert row["cpu_seconds"] <= 60
 
 
-def test_the_fashion_recipe_reaches_its_distance_in_the_median_in_about_a_minute():
-    # The aim is 6 on every seed within 60 s. What was recorded holds it in the median, a little later: this guards the
-    # record and does not show that the aim is met.
+def test_the_fashion_recipe_reaches_its_distance_in_the_median_within_a_minute():
+    # On every seed it would be better: one of three is at 6.14.
     rows = last_rows("fashion")
     distances = [row["frechet_distance"] for row in rows]
     assert rows[0]["floor_frechet_distance"] < statistics.median(distances) <= 6.0
     assert max(distances) <= 6.6
-    assert max(row["cpu_seconds"] for row in rows) <= 70
+    assert max(row["cpu_seconds"] for row in rows) <= 60
 
 
 def test_the_grid_of_25_is_covered_sharply_and_evenly_on_every_seed():
