@@ -97,7 +97,7 @@ def save(pictures: list[Image.Image]) -> None:
         )
         if path.stat().st_size <= MOST_BYTES:
             break
-    pictures[21].save(STATIC / "lab.png", optimize=True)
+    pictures[21].quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(STATIC / "lab.png", optimize=True)
     print(f"{path.name}: {len(pictures)} pictures, {path.stat().st_size} bytes, quality {quality}")
 
 

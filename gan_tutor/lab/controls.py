@@ -130,7 +130,7 @@ class Preset:
 
 _RING = recipes.named("ring")
 PRESETS = (
-    Preset("ring", "Learn the ring", "Eight modes in a few seconds: watch D's field flatten as they fill.", _RING),
+    Preset("ring", "Learn the ring", "Eight modes in a few seconds: where they fill, D's field fades to 1/2.", _RING),
     Preset(
         "collapse", "Make it collapse", "A D ten times slower than G: one mode at a time, and it wanders.",
         recipes.named("ring_slow_d"),
@@ -143,8 +143,9 @@ PRESETS = (
         recipes.named("ring_small_d_cured"),
     ),
     Preset(
-        "saturate", "Saturate it", "The minimax loss against a D that is too good: watch the gradient norm of G.",
-        replace(_RING, loss="minimax", optimizer="sgd", lr_g=0.05, lr_d=0.05, beta1=0.9, n_critic=5),
+        "saturate", "Saturate it",
+        "The minimax loss, and a G that hardly moves while D becomes too good: watch the gradient norm of G.",
+        replace(_RING, loss="minimax", lr_g=1e-5),
     ),
     Preset(
         "oscillate", "Make it oscillate", "A linear critic without penalty and a point: the game runs in circles.",

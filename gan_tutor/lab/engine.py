@@ -72,11 +72,10 @@ class Engine:
         except (ValueError, OSError) as error:
             return _refusal(str(error), message)
         except FloatingPointError as error:
-            self.playing, self._turns = False, recipes.run(self.game)
+            self.playing = False
             return _refusal(f"{error}. Rewind, or reset", message)
         except KeyboardInterrupt:
             self.playing = False
-            self._turns = recipes.run(self.game)
             return self._state(INTERRUPTED)
         if self._interrupted:
             self._interrupted = False
@@ -135,7 +134,11 @@ class Engine:
         self._changed, self._drawn_at = True, -math.inf
 
     def _turn(self) -> None:
-        record = next(self._turns)
+        try:
+            record = next(self._turns)
+        except BaseException:
+            self._turns = recipes.run(self.game)  # one that was broken off is spent
+            raise
         self._note_losses(record.loss_d.item(), record.loss_g.item())
         if self.snapshots.due(self.game.step):
             self.snapshots.take(self.game, self.journal)
@@ -301,11 +304,7 @@ def _adapted(recipe: Recipe, changed: dict[str, Any]) -> Recipe:
     known = Recipe(data=changed["data"]) if "data" in changed else recipe
     if len(recipes.sample_shape(known)) != len(recipes.sample_shape(recipe)):
         model = recipes.named("digits" if len(recipes.sample_shape(known)) == 3 else "ring")
-        for field in (
-            "generator", "discriminator", "norm_d", "latent_dim", "width_g", "width_d", "mapping_g", "refine_g",
-            "subpixel_g", "bf16",
-        ):  # fmt: skip
-            values[field] = getattr(model, field)
+        values |= {field: getattr(model, field) for field in recipes.ARCHITECTURE}
     if "data" in changed and changed["data"] not in CLASSES:
         values["condition"] = "none"
     return recipes.from_dict(values)

@@ -23,8 +23,8 @@ class DCGANGenerator(nn.Module):
         width: Channels of the last hidden layer; each layer before has twice as many.
         mapping: Units of a hidden layer between z and the first feature map; 0 is the paper's network, without one.
         refine: 3x3 convolutions at the first feature map, where they are cheap; 0 in the paper.
-        subpixel: Make the image by a 3x3 convolution to 2x2 times as many channels and `PixelShuffle`, half as dear on
-            a CPU as the paper's last transposed convolution. Source: shi2016subpixel.
+        subpixel: Make the image by a 3x3 convolution to 2x2 times as many channels and `PixelShuffle`, in place of the
+            paper's last transposed convolution. Source: shi2016subpixel.
     """
 
     output_range = (-1.0, 1.0)

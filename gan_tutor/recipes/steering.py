@@ -16,6 +16,8 @@ _OF_G = _OF_BOTH | {
     "generator", "latent_dim", "width_g", "mapping_g", "refine_g", "subpixel_g", "depth_g", "activation_g",
 }  # fmt: skip
 _OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_d"}
+ARCHITECTURE = frozenset(_OF_G | _OF_D) - {"condition"}
+"""The fields that say what the networks are, and must change together when points become images."""
 
 
 def changes(old: Recipe, new: Recipe) -> dict[str, Any]:

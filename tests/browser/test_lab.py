@@ -5,25 +5,17 @@ One server, one notebook and one kernel serve all tests of this file; each runs 
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import live_notebook
 import pytest
 
 pytest.importorskip("jupyterlab", reason="jupyterlab is not installed: pip install 'gan-tutor[book]'")
 pytest.importorskip("anywidget", reason="anywidget is not installed: pip install 'gan-tutor[lab]'")
 
 pytestmark = pytest.mark.xdist_group("lab")
-
-ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("live_notebook", ROOT / "scripts" / "live_notebook.py")
-assert spec is not None
-assert spec.loader is not None
-live_notebook: Any = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(live_notebook)
 
 RING, PAIR, DIGITS = range(3)
 CELLS = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import shutil
 import site
 import subprocess
@@ -17,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import live_notebook
 import pytest
 
 pytest.importorskip("jupyterlab", reason="jupyterlab is not installed: pip install 'gan-tutor[book]'")
@@ -25,11 +25,6 @@ pytest.importorskip("anywidget", reason="anywidget is not installed: pip install
 pytestmark = pytest.mark.xdist_group("lab")
 
 ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("live_notebook", ROOT / "scripts" / "live_notebook.py")
-assert spec is not None
-assert spec.loader is not None
-live_notebook: Any = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(live_notebook)
 
 CELL = "from gan_tutor import lab, recipes\nlive = lab.Lab('ring')\nlive"
 COLAB = {"ipykernel": "6.17.1", "IPython": "7.34.0", "ipywidgets": "7.7.1", "notebook": "6.5.7", "anywidget": "0.9.21"}

@@ -296,3 +296,15 @@ def test_a_playing_game_of_images_may_leave_the_picture_out_but_not_after_a_chan
     assert [shows(), shows()] == [True, False]
     ask(engine, "pause")
     assert [shows(), shows()] == [True, True]
+
+
+def test_a_run_that_was_broken_off_can_be_taken_back_and_go_on(ask):
+    engine = Engine(SMALL)
+    engine.advance(50)
+    ask(engine, "set", changes={"loss": "wasserstein", "lr_d": 1e38, "optimizer": "sgd"})
+    for _ in range(2):  # a second try says the same, it does not find a spent game
+        with pytest.raises(FloatingPointError, match="became"):
+            engine.advance(50)
+    ask(engine, "rewind", step=50)
+    engine.advance(3)
+    assert engine.game.step == 53
