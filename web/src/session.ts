@@ -5,6 +5,7 @@ import { type Comparison, comparison, isShared, type Party } from "./compare";
 import { type Shelf, takeaway } from "./dialog";
 import { make } from "./dom";
 import type { Engine } from "./engine";
+import { keepKeys } from "./keys";
 import { type ControlPanel, controlPanel } from "./panel";
 import { presetButtons } from "./presets";
 import {
@@ -44,6 +45,7 @@ export class Session implements Party {
   private readonly timeline = timeline((step) => this.stopThen({ type: "rewind", step }));
   private readonly presets = presetButtons((name) => this.send({ type: "preset", name }));
   private readonly dialog = takeaway(() => this.state?.engine ?? "kernel");
+  private readonly leaveKeys: () => void;
   private readonly firstAnswer: ReturnType<typeof setTimeout>;
 
   constructor(
@@ -81,6 +83,7 @@ export class Session implements Party {
       nCritic: () => Number(this.recipe.n_critic ?? 1),
     });
     this.listen();
+    this.leaveKeys = keepKeys(this.screen.view.lab, root.host);
     this.transport.show(false, false);
     this.transport.enable(false);
     engine.onMessage((message, buffers) => this.receive(message, buffers));
@@ -102,6 +105,7 @@ export class Session implements Party {
     this.slow.stop();
     this.clock.stop();
     this.leaveGroup();
+    this.leaveKeys();
     this.screen.end();
     this.engine.close();
   }
@@ -115,12 +119,6 @@ export class Session implements Party {
     lab.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.slow.running) this.stopSlow();
     });
-    // JupyterLab takes arrow keys, Enter and others for itself unless they stop here; what saves the notebook passes.
-    const keep = (event: Event) => {
-      const { key, ctrlKey, metaKey } = event as KeyboardEvent;
-      if (key !== "s" || !(ctrlKey || metaKey)) event.stopPropagation();
-    };
-    for (const type of ["keydown", "keyup", "keypress"]) lab.addEventListener(type, keep);
     const ask = (shelf: Shelf) => () => {
       this.shelf = shelf;
       this.send({ type: "code" });
