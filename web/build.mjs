@@ -1,5 +1,7 @@
-// Bundles src/main.ts to ../gan_tutor/lab/static/lab.js and copies lab.css. The same sources give the same bytes.
+// Bundles src/main.ts to ../gan_tutor/lab/static/lab.js, src/page/main.ts to
+// ../book/_static/lab/page.js, and copies lab.css. The same sources give the same bytes.
 import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { build, transform } from "esbuild";
 
 const demo = process.argv.includes("--demo");
@@ -16,6 +18,22 @@ const styles = {
   },
 };
 
+/** A program of its own comes in as text: the page starts it as a worker from a blob. */
+const texts = {
+  name: "texts",
+  setup(builder) {
+    builder.onResolve({ filter: /\?text$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace("?text", ".ts")),
+      namespace: "text",
+    }));
+    builder.onLoad({ filter: /.*/, namespace: "text" }, async ({ path }) => {
+      const options = { entryPoints: [path], bundle: true, format: "iife", target: ["es2022"], minify: true };
+      const { outputFiles } = await build({ ...options, absWorkingDir: here, write: false, charset: "utf8" });
+      return { contents: outputFiles[0].text, loader: "text" };
+    });
+  },
+};
+
 const shared = {
   absWorkingDir: here,
   bundle: true,
@@ -23,7 +41,7 @@ const shared = {
   target: ["es2022"],
   charset: "utf8",
   legalComments: "inline",
-  plugins: [styles],
+  plugins: [styles, texts],
   logLevel: "info",
 };
 
@@ -35,4 +53,12 @@ if (demo) {
   await mkdir(out, { recursive: true });
   await build({ ...shared, entryPoints: ["src/main.ts"], outfile: `${out}lab.js`, minify: true });
   await copyFile(`${here}src/lab.css`, `${out}lab.css`);
+  await mkdir(`${here}../book/_static/lab`, { recursive: true });
+  const page = {
+    entryPoints: ["src/page/main.ts"],
+    outfile: `${here}../book/_static/lab/page.js`,
+    format: "iife",
+    minify: true,
+  };
+  await build({ ...shared, ...page });
 }

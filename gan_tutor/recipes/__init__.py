@@ -17,11 +17,24 @@ from gan_tutor.recipes.game import (
     source,
 )
 from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
-from gan_tutor.recipes.steering import ARCHITECTURE, changes, play, rebuilt, steer, step_d, step_g, without_end
+from gan_tutor.recipes.steering import (
+    ARCHITECTURE,
+    OF_D,
+    OF_G,
+    changes,
+    play,
+    rebuilt,
+    steer,
+    step_d,
+    step_g,
+    without_end,
+)
 
 __all__ = [
     "ARCHITECTURE",
     "NAMES",
+    "OF_D",
+    "OF_G",
     "Game",
     "Recipe",
     "build",

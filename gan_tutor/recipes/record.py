@@ -120,12 +120,12 @@ IMAGE_SETS = ("digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "K
 CLASSES = dict.fromkeys(("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10"), 10) | {
     "ring": 8, "grid": 25, "mixture_1d": 2,
 }  # fmt: skip
-_POSITIVE = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps", "lr_g", "lr_d")
-_NOT_NEGATIVE = (
+POSITIVE = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps", "lr_g", "lr_d")
+NOT_NEGATIVE = (
     "mapping_g", "refine_g", "depth_g", "depth_d", "instance_noise", "penalty_weight", "auxiliary_weight", "clip",
     "seed",
 )  # fmt: skip
-_SHARES = ("beta1", "beta2", "ema_decay")
+SHARES = ("beta1", "beta2", "ema_decay")
 
 
 def _check_types(recipe: Recipe) -> None:
@@ -145,15 +145,15 @@ def _check_values(recipe: Recipe) -> None:
     def refuse(message: str) -> None:
         raise ValueError(message)
 
-    for name in _POSITIVE + _NOT_NEGATIVE + _SHARES:
+    for name in POSITIVE + NOT_NEGATIVE + SHARES:
         value = getattr(recipe, name)
         if not math.isfinite(value):
             refuse(f"{name} must be finite, got {value}")
-        if name in _POSITIVE and value <= 0:
+        if name in POSITIVE and value <= 0:
             refuse(f"{name} must be positive, got {value}")
-        if name in _NOT_NEGATIVE and value < 0:
+        if name in NOT_NEGATIVE and value < 0:
             refuse(f"{name} must be at least 0, got {value}")
-        if name in _SHARES and not 0 <= value < 1:
+        if name in SHARES and not 0 <= value < 1:
             refuse(f"{name} must be in [0, 1), got {value}")
     is_image = recipe.data in IMAGE_SETS
     convolutional = [p for p in ("generator", "discriminator") if getattr(recipe, p) != "mlp"]

@@ -12,11 +12,11 @@ from gan_tutor.recipes.game import Game
 from gan_tutor.recipes.record import Recipe
 
 _OF_BOTH = {"bf16", "channels_last", "compile", "condition"}
-_OF_G = _OF_BOTH | {
+OF_G = _OF_BOTH | {
     "generator", "latent_dim", "width_g", "mapping_g", "refine_g", "subpixel_g", "depth_g", "activation_g",
 }  # fmt: skip
-_OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_d"}
-ARCHITECTURE = frozenset(_OF_G | _OF_D) - {"condition"}
+OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_d"}
+ARCHITECTURE = frozenset(OF_G | OF_D) - {"condition"}
 """The fields that say what the networks are, and must change together when points become images."""
 
 
@@ -31,7 +31,7 @@ def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
     data = bool(changed & {"data", "data_root", "standardize"})
     # Players of other data go on if its samples have the same shape: a G of one ring can walk to another.
     shape = games.sample_shape(old) != games.sample_shape(new)
-    parts = {"data": data, "G": shape or bool(changed & _OF_G), "D": shape or bool(changed & _OF_D)}
+    parts = {"data": data, "G": shape or bool(changed & OF_G), "D": shape or bool(changed & OF_D)}
     return tuple(name for name, is_new in parts.items() if is_new)
 
 

@@ -1,0 +1,176 @@
+"""What the built site puts beside its pages: the list of settings, compiled programs, pixels and recordings.
+
+Every file is a classic script that leaves one object behind, so it loads from a server and from a folder alike.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import gan_tutor
+from gan_tutor import data, recipes
+from gan_tutor.lab.controls import CONTROLS, PRESETS
+from gan_tutor.lab.engine import PROTOCOL, Engine
+from gan_tutor.page_engine import bundle
+from gan_tutor.recipes import Recipe
+from gan_tutor.recipes.record import CLASSES, NOT_NEGATIVE, POSITIVE, SHARES
+
+VERSION = 1
+DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
+IMAGES = ("digits", "fashion")
+LAYERS = ("field", "arrows", "manifold", "optimal", "histograms")
+FRAMES = 40
+TURNS = {"points": 1600, "line": 1600, "images": 600}
+_NOT_COMPILED = {"bf16", "channels_last", "compile", "condition"}
+
+
+def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> dict[str, Path]:
+    """Write everything that the labs of a site need, and return the recording of each recipe, by its link.
+
+    Args:
+        folder: Where the site's scripts go; made if it is missing.
+        wanted: The recipes of the labs on the pages. Those of the presets are added.
+        cache: Where bundles and recordings are kept between builds, by their contents' causes.
+    """
+    folder, cache = Path(folder), Path(cache)
+    folder.mkdir(parents=True, exist_ok=True)
+    on_pages = list(wanted)
+    played = [*on_pages, *(preset.recipe for preset in PRESETS)]
+    bundles = {bundle.build(recipe, cache) for recipe in played}
+    sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
+    sources |= {name: _density(name) for name in DENSITIES}
+    for path in bundles:
+        _copy(path, folder)
+    for name in IMAGES:
+        if name in sources:
+            (folder / f"{name}.js").write_text(_script("pixels", name, _pixels(name)), encoding="utf-8")
+    listed = describe(sorted(bundles), sources)
+    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {_json(listed)};\n", encoding="utf-8")
+    recordings = {recipes.to_link(recipe): record(recipe, cache) for recipe in on_pages}
+    for path in set(recordings.values()):
+        _copy(path, folder)
+    return recordings
+
+
+def describe(bundles: Iterable[Path], sources: dict[str, Any]) -> dict[str, Any]:
+    """Return the site's list: what a recipe may hold, the controls and presets, the data, and what was compiled."""
+    compiled = [bundle.read(path)[0] for path in bundles]
+    return {
+        "version": VERSION,
+        "defaults": asdict(Recipe()),
+        "rules": rules(),
+        "controls": [control.message() for control in CONTROLS],
+        "presets": [
+            {"name": p.name, "label": p.label, "about": p.about, "recipe": asdict(p.recipe)} for p in PRESETS
+        ],
+        "sources": sources,
+        "classes": dict(CLASSES),
+        "architecture": {
+            "G": sorted(recipes.OF_G - _NOT_COMPILED), "D": sorted(recipes.OF_D - _NOT_COMPILED),
+        },
+        "bundles": [
+            {"key": m["key"], "match": m["match"], "sample": m["sample"], "latents": [int(n) for n in m["init"]]}
+            for m in compiled
+        ],
+    }  # fmt: skip
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    """Return for each field of a recipe its type, what it may be, and the bound of a number."""
+    hints = get_type_hints(Recipe)
+    bounds = dict.fromkeys(POSITIVE, "positive") | dict.fromkeys(NOT_NEGATIVE, "not negative")
+    bounds |= dict.fromkeys(SHARES, "share")
+    found = {}
+    for field in fields(Recipe):
+        choices = list(get_args(hints[field.name])) or None
+        kind = "str" if choices else hints[field.name].__name__
+        found[field.name] = {"type": kind, "choices": choices, "bound": bounds.get(field.name)}
+    return found
+
+
+def record(recipe: Recipe, cache: Path) -> Path:
+    """Play a recipe in the notebook's engine, and keep its replies for pages that cannot train.
+
+    Its name is a hash of the recipe and of the library's source: a change of either makes it anew.
+    """
+    name = f"recording-{_cause(recipe)}"
+    path = cache / f"{name}.js"
+    if path.is_file():
+        return path
+    engine = Engine(recipe)
+    replies = [engine.handle({"type": "hello", "protocol": PROTOCOL})]
+    layers = list(LAYERS)
+    each = TURNS[engine.view.kind] // FRAMES
+    for number in range(FRAMES + 1):
+        if number:
+            engine.advance(each)
+        replies.append(engine.handle({"type": "tick", "id": number, "layers": layers}))
+    replies.append(engine.handle({"type": "code"}))
+    packed = {
+        "messages": [message for message, _ in replies],
+        "sizes": [[view.nbytes for view in buffers] for _, buffers in replies],
+        "data": _packed(b"".join(bytes(view) for _, buffers in replies for view in buffers)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_script("recordings", name, packed), encoding="utf-8")
+    return path
+
+
+def _cause(recipe: Recipe) -> str:
+    digest = hashlib.sha256(recipes.to_json(recipe).encode())
+    for path in sorted(Path(gan_tutor.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _sources(recipe: Recipe) -> dict[str, Any]:
+    """Return the data of a recipe by the name under which the page looks for it."""
+    if recipe.data in IMAGES:
+        images = recipes.source(recipe)
+        shape, classes = list(images.shape), list(images.classes)
+        return {recipe.data: {"kind": "images", "shape": shape, "file": f"{recipe.data}.js", "classes": classes}}
+    return {f"{recipe.data} standardized" if recipe.standardize else recipe.data: _of(recipes.source(recipe))}
+
+
+def _density(name: Any) -> dict[str, Any]:
+    return _of(recipes.source(Recipe(data=name)))
+
+
+def _of(density: Any) -> dict[str, Any]:
+    if isinstance(density, data.Curve):
+        return {"kind": "curve", "curve": density.name, "sigma": density.sigma}
+    return {
+        "kind": "mixture", "means": density.means.tolist(), "sigmas": density.sigmas.tolist(),
+        "weights": density.weights.tolist(),
+    }  # fmt: skip
+
+
+def _pixels(name: str) -> dict[str, str]:
+    images = {"digits": data.digits, "fashion": data.fashion}[name]()
+    return {
+        "pixels": _packed(images.pixels.numpy().tobytes()),
+        "labels": _packed(images.labels.numpy().astype("uint8").tobytes()),
+    }
+
+
+def _packed(raw: bytes) -> str:
+    return base64.b64encode(zlib.compress(raw, 9)).decode()
+
+
+def _script(kind: str, name: str, value: Any) -> str:
+    return f'((globalThis.ganTutorLab ??= {{}}).{kind} ??= {{}})["{name}"] = {_json(value)};\n'
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _copy(path: Path, folder: Path) -> None:
+    target = folder / path.name
+    if not target.is_file() or target.read_bytes() != path.read_bytes():
+        target.write_bytes(path.read_bytes())

@@ -1,0 +1,436 @@
+// The page's engine, as it runs in the worker: messages in, replies and arrays out. It answers as gan_tutor/lab/engine.py.
+
+import {
+  type ArrayHeader,
+  type Control,
+  type ControlSpec,
+  type ErrorReply,
+  type FrameReply,
+  type Metric,
+  type Player,
+  PROTOCOL,
+  type Recipe,
+  type Reply,
+  type Source as SourceWords,
+  type StateReply,
+  type Tick,
+  type Value,
+} from "../protocol";
+import { Game } from "./game";
+import { Journal } from "./journal";
+import { Machine } from "./machine";
+import type { Manifest, Site } from "./manifest";
+import { adapted, bundleOf, changes, Refusal, reachable, rebuilt, sourceName, toLink } from "./recipes";
+import { Snapshots } from "./snapshots";
+import type { Source } from "./sources";
+import { type Shown, View } from "./view";
+
+const MEMORY_MB = 100;
+const IMAGES_EVERY_MS = 60;
+const MEASURED_SHARE = 0.05;
+const HISTORY_ROWS = 200;
+
+/** What the worker's engine asks of the page: programs and data, which come by name. */
+export interface Supplies {
+  site: Site;
+  program(key: string): Promise<{ module: WebAssembly.Module; manifest: Manifest }>;
+  source(name: string): Promise<Source>;
+}
+
+export interface Options {
+  recipe: Recipe;
+  lock: string[];
+  hide: string[];
+  group: string | null;
+}
+
+export type Answer = [reply: Reply, buffers: ArrayBuffer[]];
+
+export class PageLab {
+  private playing = false;
+  private recipe: Recipe;
+  private game!: Game;
+  private view!: View;
+  private journal!: Journal;
+  private snapshots!: Snapshots;
+  private history: number[] = [];
+  private losses: [d: number, g: number] = [Number.NaN, Number.NaN];
+  private measured: {
+    metrics: Metric[];
+    best: { best: Shown; gap: number } | null;
+    step: number;
+    at: number;
+    took: number;
+  } = FRESH;
+  private rate = { turns: 0, seconds: 0 };
+  private changed = true;
+  private drawnAt = Number.NEGATIVE_INFINITY;
+
+  private constructor(
+    private readonly supplies: Supplies,
+    private readonly options: Options,
+  ) {
+    this.recipe = options.recipe;
+  }
+
+  static async open(supplies: Supplies, options: Options): Promise<PageLab> {
+    const lab = new PageLab(supplies, options);
+    await lab.begin(options.recipe);
+    return lab;
+  }
+
+  /** Answers one message; what cannot be done becomes an error, and then nothing has changed. */
+  async handle(message: Control): Promise<Answer> {
+    try {
+      return await this.answer(message);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const reply: ErrorReply = { type: "error", message: error.message, field: error.field };
+      return [message.type === "tick" ? { ...reply, id: message.id } : reply, []];
+    }
+  }
+
+  private async answer(message: Control): Promise<Answer> {
+    switch (message.type) {
+      case "hello":
+        return this.state();
+      case "play":
+      case "pause":
+        this.playing = message.type === "play";
+        return this.state();
+      case "step":
+        return this.single(message.what);
+      case "set":
+        return this.set(message.changes);
+      case "reset":
+        await this.begin(this.recipe);
+        return this.state(`Back at step 0 with seed ${this.recipe.seed}`);
+      case "rewind":
+        return this.rewind(message.step);
+      case "preset":
+        return this.preset(message.name);
+      case "code":
+        return [this.code(), []];
+      case "save":
+        return this.save();
+      case "tick":
+        return this.tick(message);
+    }
+  }
+
+  private get site(): Site {
+    return this.supplies.site;
+  }
+
+  private get barred(): string[] {
+    return [...this.options.lock, ...this.options.hide];
+  }
+
+  private async begin(recipe: Recipe): Promise<void> {
+    this.game = await this.build(recipe);
+    this.recipe = recipe;
+    this.journal = new Journal(recipe, this.site);
+    this.snapshots = new Snapshots(MEMORY_MB);
+    this.snapshots.take(this.game, this.journal);
+    this.lookAnew();
+    this.losses = [Number.NaN, Number.NaN];
+    this.rate = { turns: 0, seconds: 0 };
+  }
+
+  private async build(recipe: Recipe): Promise<Game> {
+    const key = bundleOf(recipe, this.site);
+    if (key === null) {
+      throw new Refusal("these networks were not compiled for this page: open the chapter in a notebook to train them");
+    }
+    const [{ module, manifest }, source] = await Promise.all([
+      this.supplies.program(key),
+      this.supplies.source(sourceName(recipe)),
+    ]);
+    return new Game(recipe, new Machine(module, manifest), source);
+  }
+
+  private lookAnew(): void {
+    this.view = new View(this.game, this.classes);
+    this.history = [];
+    this.measured = FRESH;
+    this.changed = true;
+  }
+
+  private get classes(): number {
+    return this.recipe.condition === "none" ? 0 : this.site.classes[String(this.recipe.data)]!;
+  }
+
+  private turn(): void {
+    const { lossD, lossG } = this.game.turn();
+    this.note(lossD, lossG);
+    for (const [name, loss] of [
+      ["loss_d", lossD],
+      ["loss_g", lossG],
+    ] as const) {
+      if (Number.isFinite(loss)) continue;
+      this.playing = false;
+      throw new Refusal(
+        `${name} became ${pythonNumber(loss)} at step ${this.game.step}: the run has diverged and cannot recover. ` +
+          "Rewind, or reset, then lower a learning rate or add a penalty",
+      );
+    }
+    if (this.snapshots.due(this.game.step)) this.snapshots.take(this.game, this.journal);
+  }
+
+  private note(lossD: number, lossG: number): void {
+    this.losses = [lossD, lossG];
+    this.history.push(this.game.step, lossD, lossG, this.game.gradientNorm("D"), this.game.gradientNorm("G"));
+  }
+
+  private single(what: Player | "turn"): Answer {
+    if (what === "turn") {
+      this.turn();
+      this.snapshots.take(this.game, this.journal);
+      return this.state();
+    }
+    if (what === "d") this.note(this.game.stepD(), this.losses[1]);
+    else this.note(this.losses[0], this.game.stepG());
+    this.journal.single(this.game.step, what);
+    return this.state();
+  }
+
+  private async set(changed: Record<string, Value>): Promise<Answer> {
+    const barred = Object.keys(changed).filter((field) => this.barred.includes(field));
+    if (barred.length) throw new Refusal(`${barred.join(", ")} cannot be changed in this lab`);
+    const next = adapted(this.recipe, changed, this.site);
+    const fresh = rebuilt(this.recipe, next, this.site);
+    if (fresh.length || bundleOf(next, this.site) !== this.game.machine.manifest.key) await this.goOn(fresh, next);
+    else this.game.steer(next);
+    this.journal.steered(this.game.step, this.recipe, next);
+    const reseeded = next.seed !== this.recipe.seed;
+    [this.recipe, this.changed] = [next, true];
+    if (this.view.game !== this.game) this.lookAnew();
+    const note = fresh.length ? `New: ${fresh.join(", ")}; everything else goes on` : null;
+    return this.state(reseeded ? "The seed is used at the next reset" : note);
+  }
+
+  /** Builds another game, and keeps what fits it: players, the average, their optimisers' memory, the random numbers. */
+  private async goOn(fresh: readonly string[], next: Recipe): Promise<void> {
+    const moment = this.game.save();
+    const game = await this.build(next);
+    const memory = next.optimizer === this.recipe.optimizer;
+    for (const side of ["G", "D"] as const) if (!fresh.includes(side)) game.take(side, moment, memory);
+    game.continueFrom(moment);
+    this.game = game;
+  }
+
+  private async rewind(step: number): Promise<Answer> {
+    const kept = this.snapshots.backTo(step);
+    if (!kept) {
+      throw new Refusal(`no moment was kept at step ${step}: the kept steps are ${this.snapshots.steps.join(", ")}`);
+    }
+    this.game = await this.build(kept.recipe);
+    this.game.restore(kept.moment);
+    this.recipe = kept.recipe;
+    this.journal = kept.journal.copy();
+    this.lookAnew();
+    return this.state(`Back at step ${step}, with the settings of that moment`);
+  }
+
+  private async preset(name: string): Promise<Answer> {
+    const preset = this.site.presets.find((one) => one.name === name);
+    if (!preset) throw new Refusal(`there is no preset ${name}`);
+    const barred = Object.keys(changes(this.recipe, preset.recipe)).filter((field) => this.barred.includes(field));
+    if (barred.length) {
+      throw new Refusal(`this preset changes ${barred.join(", ")}, which cannot be changed in this lab`);
+    }
+    await this.begin(preset.recipe);
+    return this.state(`${preset.label}: at step 0 with seed ${preset.recipe.seed}`);
+  }
+
+  private code(): Reply {
+    const { recipe, site } = this;
+    return {
+      type: "code",
+      python: this.journal.program(this.game.step),
+      link: toLink(recipe, site),
+      recipe_json: JSON.stringify(recipe, null, 2),
+    };
+  }
+
+  private save(): Answer {
+    const { recipe, game, losses } = this;
+    const name = `lab-${recipe.data}-${recipe.seed}-${game.step}.json`;
+    const record = {
+      step: game.step,
+      loss_d: finite(losses[0]),
+      loss_g: finite(losses[1]),
+      metrics: this.view.metrics(),
+      recipe,
+      python: this.journal.program(game.step),
+    };
+    const bytes = new TextEncoder().encode(JSON.stringify(record, null, 2));
+    return [{ type: "saved", path: name, metrics_path: name }, [bytes.buffer as ArrayBuffer]];
+  }
+
+  private tick({ id, budget_ms, steps, layers }: Tick): Answer {
+    if (this.playing) this.slice(steps, budget_ms);
+    const wanted = new Set(layers);
+    this.measure(wanted.has("optimal"));
+    const arrays = new Map<string, Shown>([["history", this.recent()]]);
+    const now = performance.now();
+    const due = this.changed || now - this.drawnAt >= IMAGES_EVERY_MS;
+    if (!this.playing || this.view.kind !== "images" || due) {
+      for (const [name, array] of this.view.layers(wanted)) arrays.set(name, array);
+      [this.changed, this.drawnAt] = [false, now];
+    }
+    const optimal = wanted.has("optimal") ? this.measured.best : null;
+    if (optimal) arrays.set("optimal", optimal.best);
+    const frame: FrameReply = {
+      type: "frame",
+      id,
+      step: this.game.step,
+      playing: this.playing,
+      snapshots: this.snapshots.steps,
+      memory: this.memory,
+      steps_per_second: this.rate.seconds ? Math.round((10 * this.rate.turns) / this.rate.seconds) / 10 : 0,
+      finite: true,
+      loss_d: finite(this.losses[0]),
+      loss_g: finite(this.losses[1]),
+      grad_d: finite(this.game.gradientNorm("D")),
+      grad_g: finite(this.game.gradientNorm("G")),
+      gap: optimal?.gap ?? null,
+      metrics: this.measured.metrics,
+      arrays: [...arrays].map(header),
+    };
+    return [frame, [...arrays.values()].map(({ data }) => data.slice().buffer as ArrayBuffer)];
+  }
+
+  /** Trains for as long as the budget, or exactly `steps` turns. */
+  private slice(steps: number | undefined, budgetMs: number): void {
+    const budget = Math.min(Math.max(budgetMs, 1), 1000);
+    const [began, first] = [performance.now(), this.game.step];
+    let spent = 0;
+    while (steps === undefined || this.game.step - first < steps) {
+      this.turn();
+      spent = performance.now() - began;
+      if (steps === undefined && spent + spent / (this.game.step - first) > budget) break;
+    }
+    const { rate } = this;
+    rate.turns = 0.9 * rate.turns + this.game.step - first;
+    rate.seconds = 0.9 * rate.seconds + spent / 1000;
+  }
+
+  /** Refreshes metrics and the best D, rarely enough that they take a small share of the time. */
+  private measure(optimal: boolean): void {
+    const { measured, game, view } = this;
+    const now = performance.now();
+    const stale = game.step !== measured.step || (optimal && measured.best === null);
+    if (!stale || (this.playing && now - measured.at < measured.took / MEASURED_SHARE)) return;
+    const metrics = view.metrics();
+    const best = optimal && view.kind !== "images" && this.classes === 0 ? view.optimal() : null;
+    const at = performance.now();
+    this.measured = { metrics, best, step: game.step, at, took: at - now };
+  }
+
+  private recent(): Shown {
+    const rows = this.history.length / 5;
+    const every = Math.max(1, Math.ceil(rows / HISTORY_ROWS));
+    const kept = this.history.filter((_, i) => Math.floor(i / 5) % every === 0);
+    this.history = [];
+    return { shape: [kept.length / 5, 5], data: Float32Array.from(kept) };
+  }
+
+  private get memory(): { used_mb: number; budget_mb: number } {
+    return { used_mb: Math.round(10 * this.snapshots.usedMb) / 10, budget_mb: this.snapshots.budgetMb };
+  }
+
+  private state(note: string | null = null): Answer {
+    const { site, recipe, options } = this;
+    const controls = site.controls.map((spec) => this.offered(spec));
+    const fixed = controls.filter((spec) => spec.fixed).map(({ spec }) => spec.field);
+    const state: StateReply = {
+      type: "state",
+      protocol: PROTOCOL,
+      engine: "page",
+      playing: this.playing,
+      step: this.game.step,
+      recipe,
+      controls: controls.map(({ spec }) => spec),
+      presets: site.presets
+        .filter((preset) => bundleOf(preset.recipe, site) !== null)
+        .map(({ name, label, about }) => ({ name, label, about })),
+      source: this.sourceWords(),
+      preset: this.presetName(),
+      snapshots: this.snapshots.steps,
+      memory: this.memory,
+      locked: [...new Set([...options.lock, ...fixed])],
+      hidden: options.hide,
+      compare: options.group,
+      note,
+    };
+    return [state, []];
+  }
+
+  /** A control with the values that this page can play; fixed if there is no other. */
+  private offered(spec: ControlSpec): { spec: ControlSpec; fixed: boolean } {
+    const { site, recipe } = this;
+    const compiled = [...site.architecture.G, ...site.architecture.D, "batch_size", "condition"].includes(spec.field);
+    if (spec.field === "latent_dim") {
+      const latents = Object.keys(this.game.machine.manifest.init).map(Number);
+      const [min, max] = [Math.min(...latents), Math.max(...latents)];
+      return { spec: { ...spec, min, max }, fixed: min === max };
+    }
+    if (spec.field === "data") {
+      const choices = spec.choices!.filter(({ value }) => this.playable({ data: value }));
+      return { spec: { ...spec, choices }, fixed: choices.length < 2 };
+    }
+    if (!compiled) return { spec, fixed: false };
+    const values = [...new Set(site.bundles.map(({ match }) => match[spec.field]!))];
+    const possible = reachable(recipe, spec.field, values, site);
+    const help = `${spec.help} The page has compiled ${possible.length > 1 ? "these" : "this one"}; a notebook takes any.`;
+    const choices = possible.map((value) => ({
+      value,
+      label: value === 0 ? "off" : String(value).replaceAll("_", " "),
+    }));
+    return { spec: { ...spec, kind: "choice", choices, help }, fixed: possible.length < 2 };
+  }
+
+  private playable(changed: Record<string, Value>): boolean {
+    try {
+      return bundleOf(adapted(this.recipe, changed, this.site), this.site) !== null;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+  }
+
+  private presetName(): string | null {
+    const plain = (recipe: Recipe) => JSON.stringify({ ...recipe, seed: 0, steps: 1 });
+    return this.site.presets.find((preset) => plain(preset.recipe) === plain(this.recipe))?.name ?? null;
+  }
+
+  private sourceWords(): SourceWords {
+    const { source } = this.game;
+    const { kind, extent } = this.view;
+    return {
+      kind,
+      shape: source.shape,
+      range: kind === "images" ? [-1, 1] : null,
+      extent,
+      name: String(this.recipe.data),
+      modes: source.mixture?.means.length ?? null,
+      density: kind !== "images",
+      labels: this.classes ? [...(source.classes ?? Array.from({ length: this.classes }, (_, k) => String(k)))] : null,
+    };
+  }
+}
+
+const FRESH = { metrics: [], best: null, step: -1, at: Number.NEGATIVE_INFINITY, took: 0 };
+
+function header([name, { shape, data }]: [string, Shown]): ArrayHeader {
+  return { name, dtype: data instanceof Float32Array ? "f32" : "u8", shape };
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+function pythonNumber(value: number): string {
+  return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
