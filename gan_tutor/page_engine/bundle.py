@@ -1,0 +1,85 @@
+"""One file for the page: every program that a pair of networks needs, compiled, and what the page must know of them."""
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_tutor import recipes
+from gan_tutor.page_engine import lowering, manifest, programs, tracing
+from gan_tutor.page_engine.programs import LATENT, Player, Port, Program
+from gan_tutor.recipes import Recipe
+
+VERSION = 1
+
+
+def build(recipe: Recipe, folder: str | Path) -> Path:
+    """Write the bundle that serves a recipe to `folder`, and return its path, `<folder>/<key>.js`.
+
+    The file is a classic script that sets `ganTutorBundles[key]` to {manifest, wasm in base64}. Its key is a hash of
+    the manifest, the generated C and the compiler; a file that is there already is not compiled again.
+
+    Args:
+        recipe: Any recipe of the architecture; losses, data of the same shape, rates and seeds make no difference.
+        folder: Where bundles are kept; made if it is missing.
+
+    Raises:
+        ValueError: The recipe's condition is auxiliary, which is not compiled.
+    """
+    G, D, found = programs.programs(recipe)
+    sources = {program.name: lowering.to_c(program.name, tracing.to_onnx(program)) for program in found}
+    facts = describe(recipe, G, D, found)
+    cause = json.dumps([facts, sources, lowering.compiler()])
+    key = hashlib.sha256(cause.encode()).hexdigest()[:12]
+    path = Path(folder) / f"{key}.js"
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    value = {"manifest": facts | {"key": key}, "wasm": base64.b64encode(lowering.to_wasm(sources)).decode()}
+    text = f'(globalThis.ganTutorBundles ??= {{}})["{key}"] = {json.dumps(value, separators=(",", ":"))};\n'
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Return the manifest and the WebAssembly module of a bundle."""
+    text = Path(path).read_text(encoding="utf-8")
+    value = json.loads(text[text.index("] = ") + 4 :].rstrip().rstrip(";"))
+    return value["manifest"], base64.b64decode(value["wasm"])
+
+
+def describe(recipe: Recipe, G: Player, D: Player, found: list[Program]) -> dict[str, Any]:
+    """Return the manifest of a bundle, without its key."""
+    latents = range(1, LATENT + 1) if recipe.latent_dim <= LATENT else [recipe.latent_dim]
+    return {
+        "version": VERSION,
+        "match": manifest.matching(recipe),
+        "sample": list(recipes.sample_shape(recipe)),
+        "batch": recipe.batch_size,
+        "latent": programs.latent_width(recipe),
+        "init": {str(n): manifest.initial_fills(replace(recipe, latent_dim=n)) for n in latents},
+        "G": _player(G),
+        "D": _player(D),
+        **manifest.loss_columns(),
+        "programs": {
+            program.name: {"inputs": _ports(program.inputs), "outputs": _ports(program.outputs)} for program in found
+        },
+    }
+
+
+def _player(whom: Player) -> dict[str, Any]:
+    held = dict(whom.network.named_buffers())
+    values = programs.flat([held[name] for name in whom.buffers]) if whom.buffers else torch.zeros(0)
+    return {"parameters": whom.size, "buffers": whom.buffer_size, "buffers_init": values.tolist()}
+
+
+def _ports(ports: tuple[Port, ...]) -> list[dict[str, Any]]:
+    return [
+        {"name": port.name, "shape": list(port.shape)} | ({"draw": port.draw} if port.draw else {}) for port in ports
+    ]

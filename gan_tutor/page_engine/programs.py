@@ -1,0 +1,324 @@
+"""The two players' steps of a recipe as pure functions of flat tensors, ready to be traced.
+
+Losses, penalties, networks and objectives are the library's own: a network's parameters come from one vector, in the
+order of `parameters()`, through `torch.func.functional_call`. What a reader may change while a game runs is an input:
+weights of the losses, the penalty's weight, the size of the instance noise, the optimiser's numbers.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gan_tutor import losses, objectives, penalties, recipes
+from gan_tutor.losses import GanLoss
+from gan_tutor.page_engine.optimizers import OPTIMIZERS
+from gan_tutor.recipes import Recipe
+
+LATENT = 16  # every latent_dim up to this one shares a bundle: unused columns are 0
+ARROWS = 60
+SMOOTHED = 0.75  # D's loss is affine in the target, so two targets give all
+D_FORMULAS: dict[str, GanLoss] = {
+    "cross_entropy": losses.minimax,
+    "smoothed": losses.label_smoothing(losses.minimax, SMOOTHED),
+    "least_squares": losses.least_squares,
+    "hinge": losses.hinge,
+    "wasserstein": losses.wasserstein,
+    "relativistic": losses.relativistic,
+}
+G_FORMULAS: dict[str, tuple[GanLoss, ...]] = {
+    "g": (losses.minimax, losses.nonsaturating, losses.least_squares, losses.hinge, losses.wasserstein),
+    "g_relativistic": (losses.relativistic,),
+    "g_feature_matching": (losses.feature_matching,),
+}
+"""G's distinct formulas by the program that knows them."""
+ARROW_FORMULAS = (*G_FORMULAS["g"], *G_FORMULAS["g_relativistic"])
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a program: a float32 array; `draw` says from which distribution a page fills an input."""
+
+    name: str
+    shape: tuple[int, ...]
+    draw: str | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function of tensors and the names of what goes in and comes out."""
+
+    name: str
+    function: Callable[..., tuple[Tensor, ...]]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
+class Player:
+    """A network and how its parameters and float buffers lie in one vector each."""
+
+    network: nn.Module
+    parameters: dict[str, torch.Size]
+    buffers: dict[str, torch.Size]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(shape.numel() for shape in self.parameters.values())
+
+    @property
+    def buffer_size(self) -> int:
+        """Number of values in float buffers."""
+        return sum(shape.numel() for shape in self.buffers.values())
+
+
+def player(network: nn.Module) -> Player:
+    """Return the layout of a network's parameters and float buffers."""
+    parameters = {name: p.shape for name, p in network.named_parameters()}
+    buffers = {name: b.shape for name, b in network.named_buffers() if b.is_floating_point()}
+    return Player(network, parameters, buffers)
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """Return all values of some tensors as one vector."""
+    return torch.cat([t.reshape(-1) for t in tensors])
+
+
+def split(vector: Tensor, layout: dict[str, torch.Size]) -> dict[str, Tensor]:
+    """Return the tensors that `flat` joined, by name."""
+    sizes = [shape.numel() for shape in layout.values()]
+    parts = vector.split(sizes) if sizes else ()
+    return {name: part.view(shape) for (name, shape), part in zip(layout.items(), parts, strict=True)}
+
+
+class Called:
+    """A player as a function of its samples, with parameters and buffers given from outside.
+
+    Buffers that a call changes are changed here, for the next call and for `left`.
+
+    Args:
+        whom: The network and its layout.
+        parameters: Its parameters by name.
+        buffers: Its float buffers as one vector; empty if it has none.
+        noise: Noise to add to the samples of each call, in order; no call after the last one is noisy.
+    """
+
+    def __init__(
+        self, whom: Player, parameters: dict[str, Tensor], buffers: Tensor, noise: Sequence[Tensor] = ()
+    ) -> None:
+        self.network, self.layout = whom.network, whom.buffers
+        fixed = {name: b.clone() for name, b in whom.network.named_buffers() if name not in whom.buffers}
+        state = {name: part.clone() for name, part in split(buffers, whom.buffers).items()}
+        self.parameters, self.state = parameters, state | fixed
+        self.noise = list(noise)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the network's answer to samples, or a generator's to latents."""
+        return self._run(None, x)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the network's features (N, F)."""
+        return self._run("features", x)
+
+    def left(self) -> tuple[Tensor, ...]:
+        """Return the buffers as the calls left them: one vector, or nothing if there are none."""
+        return (flat([self.state[name] for name in self.layout]),) if self.layout else ()
+
+    def _run(self, method: str | None, x: Tensor) -> Tensor:
+        if self.noise:
+            x = x + self.noise.pop(0)
+        values = {**self.parameters, **self.state}
+        network = self.network if method is None else _Method(self.network, method)
+        prefix = "" if method is None else "network."
+        values = {prefix + name: value for name, value in values.items()}
+        answer: Tensor = functional_call(network, values, (x,))
+        self.state = {name: values[prefix + name] for name in self.state}
+        return answer
+
+
+class _Method(nn.Module):
+    """A network whose forward is one of its other methods, for `functional_call`."""
+
+    def __init__(self, network: nn.Module, method: str) -> None:
+        super().__init__()
+        self.network, self.method = network, method
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = getattr(self.network, self.method)(x)
+        return answer
+
+
+def mixed(formulas: Sequence[GanLoss], weights: Sequence[Tensor]) -> GanLoss:
+    """Return the loss whose two formulas are the weighted sums of those given."""
+
+    def of_d(real: Tensor, fake: Tensor) -> Tensor:
+        return torch.stack([w * f.d_formula(real, fake) for f, w in zip(formulas, weights, strict=True)]).sum()
+
+    def of_g(real: Any, fake: Tensor) -> Tensor:
+        return torch.stack([w * f.g_formula(real, fake) for f, w in zip(formulas, weights, strict=True)]).sum()
+
+    paired = any(f.paired for f in formulas)
+    return replace(formulas[0], name="mixed", d_formula=of_d, g_formula=of_g, paired=paired)
+
+
+def latent_width(recipe: Recipe) -> int:
+    """Return the width of z in the compiled programs."""
+    return LATENT if recipe.latent_dim <= LATENT else recipe.latent_dim
+
+
+def programs(recipe: Recipe) -> tuple[Player, Player, list[Program]]:
+    """Return G and D as the programs know them, and every program of a bundle."""
+    wide = replace(recipe, latent_dim=latent_width(recipe), bf16=False, compile=False, channels_last=False, clip=0.0)
+    game = recipes.build(wide)
+    return _all(wide, player(game.G), player(game.D), tuple(game.source.shape))
+
+
+def _all(recipe: Recipe, G: Player, D: Player, sample: tuple[int, ...]) -> tuple[Player, Player, list[Program]]:
+    n, points = recipe.batch_size, len(sample) == 1
+    z, x = Port("z", (n, recipe.latent_dim)), (n, *sample)
+    found = [_generate("generate", G, z, x, training=True)]
+    found += [_d(name, D, x) for name in ("none", *penalties.PENALTIES) if name == "none" or not _batch_norm(D)]
+    found += [_g(name, G, D, z, x) for name in G_FORMULAS]
+    for letter, whom in (("d", D), ("g", G)):
+        found += [_optimizer(name, letter, whom.size) for name in OPTIMIZERS]
+    shown, judged = (128, 256) if points else (36, 36)
+    latents = Port("z", (shown, recipe.latent_dim))
+    found += [_generate("show", G, latents, (shown, *sample), training=False), _judge(D, (judged, *sample))]
+    if points:
+        found.append(_arrows(D, (ARROWS, *sample)))
+    return G, D, found
+
+
+def _batch_norm(whom: Player) -> bool:
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in whom.network.modules())
+
+
+def _state(letter: str, whom: Player) -> list[Port]:
+    buffers = [Port(f"buffers_{letter}", (whom.buffer_size,))] if whom.buffers else []
+    return [Port(f"theta_{letter}", (whom.size,)), *buffers]
+
+
+def _buffers(letter: str, whom: Player) -> list[Port]:
+    return _state(letter, whom)[1:]
+
+
+def _generate(name: str, G: Player, z: Port, x: tuple[int, ...], *, training: bool) -> Program:
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        G.network.train(training)
+        called = _called(G, "g", named)
+        made = called(named["z"])
+        G.network.train()
+        return (made.clone(), *(called.left() if training else ()))
+
+    return _program(name, run, [*_state("g", G), z], [Port("x", x), *(_buffers("g", G) if training else [])])
+
+
+def _d(penalty: str, D: Player, x: tuple[int, ...]) -> Program:
+    mixes = penalty == "wgan_gp"
+    inputs = [
+        *_state("d", D), Port("x_real", x), Port("x_fake", x),
+        Port("noise_real", x, "normal"), Port("noise_fake", x, "normal"),
+        *([Port("u", x[:1], "uniform")] if mixes else []), Port("knobs", (len(D_FORMULAS) + 2,)),
+    ]  # fmt: skip
+
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        *weights, sigma, weight = named["knobs"].unbind(0)
+        loss = mixed(tuple(D_FORMULAS.values()), weights)
+        parameters = _leaves(named["theta_d"], D)
+        noisy = _called(D, "d", named, parameters, [sigma * named["noise_real"], sigma * named["noise_fake"]])
+        term: Any = penalties.PENALTIES.get(penalty)
+        if mixes:
+            term = partial(term, u=named["u"])
+        # The penalty's D is the noisy one after its two noisy calls: clean samples, the same buffers.
+        value = objectives.discriminator_loss(
+            lambda _: named["x_fake"], noisy, loss, named["x_real"], named["x_real"], term, weight
+        )
+        slopes = torch.autograd.grad(value, list(parameters.values()))
+        return flat(slopes), value.detach().reshape(1), *noisy.left()
+
+    return _program(f"d_{penalty}", run, inputs, [Port("grad", (D.size,)), Port("loss", (1,)), *_buffers("d", D)])
+
+
+def _g(name: str, G: Player, D: Player, z: Port, x: tuple[int, ...]) -> Program:
+    formulas = G_FORMULAS[name]
+    paired = formulas[0].paired
+    inputs = [
+        *_state("g", G), *_state("d", D), *([Port("x_real", x)] if paired else []), z, Port("noise_fake", x, "normal"),
+        *([Port("noise_real", x, "normal")] if paired else []), Port("knobs", (len(formulas) + 1,)),
+    ]  # fmt: skip
+
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        *weights, sigma = named["knobs"].unbind(0)
+        parameters = _leaves(named["theta_g"], G)
+        noise = [sigma * named[key] for key in ("noise_fake", "noise_real") if key in named]
+        judge = _called(D, "d", named, noise=noise)
+        value = objectives.generator_loss(
+            _called(G, "g", named, parameters), judge, mixed(formulas, weights), named.get("x_real", named["z"]),
+            named["z"],
+        )  # fmt: skip
+        slopes = torch.autograd.grad(value, list(parameters.values()))
+        return flat(slopes), value.detach().reshape(1), *judge.left()
+
+    return _program(name, run, inputs, [Port("grad", (G.size,)), Port("loss", (1,)), *_buffers("d", D)])
+
+
+def _arrows(D: Player, x: tuple[int, ...]) -> Program:
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        moved = named["x_fake"].detach().requires_grad_()
+        loss = mixed(ARROW_FORMULAS, named["knobs"].unbind(0))
+        value = objectives.generator_loss(
+            lambda _: moved, _called(D, "d", named), loss, named["x_real"], named["x_real"]
+        )
+        return torch.autograd.grad(value, moved)
+
+    inputs = [*_state("d", D), Port("x_real", x), Port("x_fake", x), Port("knobs", (len(ARROW_FORMULAS),))]
+    return _program("arrows", run, inputs, [Port("gradient", x)])
+
+
+def _judge(D: Player, x: tuple[int, ...]) -> Program:
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        return (_called(D, "d", named)(named["x"]).clone(),)
+
+    return _program("judge", run, [*_state("d", D), Port("x", x)], [Port("logits", x[:1])])
+
+
+def _optimizer(name: str, letter: str, size: int) -> Program:
+    update, knobs = OPTIMIZERS[name]
+    state = [Port(key, (size,)) for key in ("theta", "state_0", "state_1")]
+    inputs = (*state, Port("grad", (size,)), Port("knobs", (len(knobs),)))
+    return Program(f"{name}_{letter}", update, inputs, (*state, Port("norm", (1,))))
+
+
+def _called(
+    whom: Player,
+    letter: str,
+    named: dict[str, Tensor],
+    parameters: dict[str, Tensor] | None = None,
+    noise: Sequence[Tensor] = (),
+) -> Called:
+    buffers = named.get(f"buffers_{letter}", torch.zeros(0))
+    return Called(whom, parameters or split(named[f"theta_{letter}"], whom.parameters), buffers, noise)
+
+
+def _leaves(theta: Tensor, whom: Player) -> dict[str, Tensor]:
+    return {name: part.detach().requires_grad_() for name, part in split(theta, whom.parameters).items()}
+
+
+def _program(
+    name: str, run: Callable[[dict[str, Tensor]], tuple[Tensor, ...]], inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Program:
+    def function(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return run({port.name: tensor for port, tensor in zip(inputs, tensors, strict=True)})
+
+    return Program(name, function, tuple(inputs), tuple(outputs))
+
+
+def sizes(ports: Sequence[Port]) -> list[int]:
+    """Return how many values each port carries."""
+    return [math.prod(port.shape) for port in ports]
