@@ -1,5 +1,7 @@
 """`gan-tutor train | sample | evaluate`: a recipe becomes a run folder, and a run folder becomes samples and numbers.
 
+`gan-tutor classroom release | grade` is for teachers.
+
 A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `samples.png`.
 """
 
@@ -20,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_tutor import data, evaluation, host, plots, recipes, training
+from gan_tutor.classroom import assignment
 
 Device = Literal["auto", "cpu", "cuda"]
 _NAMED = {name: recipes.named(name) for name in recipes.NAMES}
@@ -31,6 +34,7 @@ else:  # a subcommand for each named recipe, with a flag for each field
         tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
     ]
 RunPath = tyro.conf.Positional[Path]
+NotebookPaths = tyro.conf.Positional[tuple[Path, ...]]
 
 
 def train(
@@ -142,11 +146,44 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
     _report(None, {"samples": n, "seed": seed}, drawn, source, y)
 
 
+def release(notebooks: NotebookPaths, out: Path = Path("release"), source: bool = False) -> None:
+    """Write the notebooks that students get, one folder an assignment: OUT/losses/losses.ipynb.
+
+    The same notebooks give the same bytes.
+
+    Args:
+        notebooks: Chapters of the book, or assignments of your own in nbgrader's format, or folders of them.
+        out: Folder to write to.
+        source: Write the assignments with their solutions instead, for nbgrader's source folder.
+    """
+    for path in assignment.write(notebooks, out, solutions=source):
+        print(path)
+
+
+if TYPE_CHECKING:
+    ClassroomCommand = Any
+else:
+    ClassroomCommand = Annotated[
+        Annotated[None, tyro.conf.subcommand(name="release", constructor=release)]
+        | Annotated[None, tyro.conf.subcommand(name="grade", constructor=release)],
+        tyro.conf.arg(name=""),
+    ]
+
+
+def classroom(command: ClassroomCommand) -> None:
+    """Hand out a chapter's exercises, and grade what comes back."""
+
+
 def main() -> None:
     """Run the command line; an expected error is one line, not a traceback."""
-    commands: dict[str, Callable[..., Any]] = {"train": train, "sample": sample, "evaluate": evaluate}
+    known: dict[str, Callable[..., Any]] = {
+        "train": train,
+        "sample": sample,
+        "evaluate": evaluate,
+        "classroom": classroom,
+    }
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
+        tyro.extras.subcommand_cli_from_dict(known, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         raise SystemExit(f"gan-tutor: {error}") from error
 
