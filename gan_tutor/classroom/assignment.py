@@ -18,6 +18,7 @@ SETUP = "exercise-setup"  # the tag of a chapter's cells that exercises need
 INSTALL_ID = "colab-install"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?^[ \t]*### END SOLUTION", re.MULTILINE | re.DOTALL)
+HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?^[ \t]*### END HIDDEN TESTS[ \t]*\n?", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^`{3,}\{exercise-start\}[ ]*(.*)$", re.MULTILINE)
 DIRECTIVE = re.compile(r"^`{3,}\{(exercise|solution)-(start|end)\}", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
@@ -228,14 +229,23 @@ def checked(nb: Any, name: str) -> Any:
 
 
 def released(nb: Any) -> Any:
-    """Return what a student gets: the assignment with stubs in place of solutions, and no outputs."""
-    student = copy.deepcopy(nb)
+    """Return what a student gets: stubs in place of solutions, no hidden tests, and no outputs."""
+    student = without_outputs(nb)
     for cell in student.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
         if role(cell) == "answer":
             cell.source = starter(cell.source)
+        elif role(cell) == "check":
+            cell.source = HIDDEN.sub("", cell.source).rstrip()
     return student
+
+
+def without_outputs(nb: Any) -> Any:
+    """Return a copy in which no cell has run."""
+    bare = copy.deepcopy(nb)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
 
 
 def starter(source: str) -> str:

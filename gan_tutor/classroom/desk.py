@@ -45,7 +45,8 @@ def check(name: str, answer: Any) -> None:
         return
     rounds = observation.seeds(name, exercise.rounds)
     found = observation.observe(exercise, answer, rounds)
-    verdict = judging.judge(exercise, judging.answer_of(exercise, chapter.slug), found, rounds)
+    key = judging.key(exercise, judging.answer_of(exercise, chapter.slug), rounds)
+    verdict = judging.judge(exercise, key, found)
     diary.note(name, "right" if verdict.right else "tried")
     if not verdict.right:
         raise WrongAnswer(name, verdict)

@@ -3,10 +3,11 @@
 import importlib
 import math
 import statistics
+from typing import NamedTuple
 
 from gan_tutor.classroom import observation
 from gan_tutor.classroom.observation import Observation, Seen
-from gan_tutor.classroom.record import Answer, Exercise, Verdict
+from gan_tutor.classroom.record import Answer, Exercise, Mistake, Verdict
 
 UNFINISHED = "The starter's NotImplementedError is still there: put your answer in its place."
 
@@ -18,22 +19,34 @@ def answer_of(exercise: Exercise, chapter: str) -> Answer:
     return answers[exercise.name]
 
 
-def judge(exercise: Exercise, answer: Answer, found: list[Observation], rounds: list[int]) -> Verdict:
-    """Compare what was observed of a student's answer with the right one, then with the classic mistakes.
+class Key(NamedTuple):
+    """What the right answer and each mistake do in given rounds.
 
-    Args:
-        exercise: What was asked.
-        answer: Its right answer and mistakes.
-        found: One observation for each seed.
-        rounds: The seeds.
+    Attributes:
+        right: Observations of the right answer.
+        mistakes: Each mistake with its observations.
     """
-    wanted = observation.observe(exercise, answer.right, rounds)
-    if _all_agree(exercise, wanted, found):
+
+    right: list[Observation]
+    mistakes: tuple[tuple[Mistake, list[Observation]], ...]
+
+
+def key(exercise: Exercise, answer: Answer, rounds: list[int]) -> Key:
+    """Observe the right answer and the mistakes in rounds with these seeds."""
+    return Key(
+        observation.observe(exercise, answer.right, rounds),
+        tuple((mistake, observation.observe(exercise, mistake.answer, rounds)) for mistake in answer.mistakes),
+    )
+
+
+def judge(exercise: Exercise, key: Key, found: list[Observation]) -> Verdict:
+    """Compare what was observed of a student's answer with the right one, then with the classic mistakes."""
+    if _all_agree(exercise, key.right, found):
         return Verdict(True)
-    for mistake in answer.mistakes:
-        if _all_agree(exercise, observation.observe(exercise, mistake.answer, rounds), found):
+    for mistake, observations in key.mistakes:
+        if _all_agree(exercise, observations, found):
             return Verdict(False, mistake.key, mistake.hint)
-    return _general(exercise, wanted, found)
+    return _general(exercise, key.right, found)
 
 
 def _all_agree(exercise: Exercise, ours: list[Observation], theirs: list[Observation]) -> bool:

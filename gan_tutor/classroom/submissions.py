@@ -1,0 +1,238 @@
+"""Find what students handed in: whose it is, which assignment, and the answers in it, or what is wrong with a file.
+
+A student's file is data: it is parsed here and never trusted. A file in a folder belongs to the student that the first
+folder names, a file that lies bare to the one that its name names.
+"""
+
+import itertools
+import json
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_tutor.classroom import assignment
+
+LARGEST = 30 << 20  # bytes of a notebook
+LONGEST = 100_000  # characters of an answer
+CHECK = re.compile(r"""classroom\.check\(\s*["']([\w-]+)["']""")
+LOST = "its cells have lost their grade ids"
+IGNORED = {".ipynb_checkpoints", "__MACOSX", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's answers to one assignment.
+
+    Attributes:
+        student: From the folder's or file's name.
+        assignment: Its name.
+        path: The file.
+        answers: Source of each answer cell that is there, by grade id.
+        notes: What a teacher may want to know.
+    """
+
+    student: str
+    assignment: str
+    path: Path
+    answers: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+
+class Problem(NamedTuple):
+    """A file that is not graded: whose, where, why, and what to do."""
+
+    student: str
+    path: Path
+    why: str
+    cure: str
+
+
+class Found(NamedTuple):
+    """All that lies in a folder of submissions."""
+
+    submissions: list[Submission]
+    problems: list[Problem]
+
+
+def collect(folder: Path, assignments: dict[str, Any]) -> Found:
+    """Read every file below a folder.
+
+    Args:
+        folder: With `anna.ipynb`, `anna/losses.ipynb`, or as nbgrader collects, `anna/losses/losses.ipynb`.
+        assignments: The assignments by name.
+
+    Raises:
+        ValueError: The folder is not there, or holds nothing.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"submissions must be a folder of notebooks, got {folder}, which is none")
+    read = [_read(path, folder, assignments) for path in _files(folder)]
+    if not read:
+        raise ValueError(f"{folder} holds no files; expected anna.ipynb or anna/losses.ipynb for each student")
+    problems = [one for one in read if isinstance(one, Problem)]
+    by_work: dict[tuple[str, str], list[Submission]] = {}
+    for one in read:
+        if isinstance(one, Submission):
+            by_work.setdefault((one.student, one.assignment), []).append(one)
+    chosen = []
+    for same in by_work.values():
+        if all(one.answers == same[0].answers for one in same):
+            chosen.append(same[0])
+            same[0].notes.extend(f"the same answers are in {one.path.relative_to(folder)}" for one in same[1:])
+        else:
+            names = ", ".join(str(one.path.relative_to(folder)) for one in same)
+            cure = "keep the one that counts, remove the others, and grade again"
+            problems += [
+                Problem(one.student, one.path, f"duplicates with different answers: {names}", cure) for one in same
+            ]
+    return Found(sorted(chosen, key=lambda one: (one.student, one.assignment)), sorted(problems))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Walk without following links."""
+    for path in sorted(folder.iterdir()):
+        if path.name in IGNORED or path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path)
+        else:
+            yield path
+
+
+def _read(path: Path, folder: Path, assignments: dict[str, Any]) -> Submission | Problem:
+    student = _student(path, folder, list(assignments))
+    try:
+        cells = _cells(path)
+    except ValueError as error:
+        why, _, cure = str(error).partition("; ")
+        return Problem(student, path, why, cure)
+    return _matched(student, path, cells, assignments, bare=path.parent == folder)
+
+
+def _student(path: Path, folder: Path, names: list[str]) -> str:
+    parts = path.relative_to(folder).parts
+    if len(parts) > 1:
+        return parts[0]
+    stem = re.sub(r" ?\(\d+\)$", "", path.stem)
+    for name in names:
+        stem = re.sub(rf"(^{name}[-_ ]+|[-_ ]+{name}$)", "", stem, flags=re.IGNORECASE)
+    return stem
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    """Return the code cells of a file, each with `id`, `marks` and `source`.
+
+    Raises:
+        ValueError: It is no notebook; the message says why, and after a semicolon what to do.
+    """
+    about = path.lstat()
+    if stat.S_ISLNK(about.st_mode):
+        raise ValueError("a link, not a file; ask for the notebook itself")
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError("not an ordinary file; ask for the notebook itself")
+    if path.suffix != ".ipynb":
+        raise ValueError(
+            f"not a notebook but {path.suffix or 'a file without ending'}; unpack it, or ask for the .ipynb file"
+        )
+    if about.st_size > LARGEST:
+        raise ValueError(f"{about.st_size >> 20} MB large; ask to clear all outputs, save and hand in again")
+    text = path.read_bytes().decode("utf-8", errors="replace").strip("\ufeff \r\n\t\0")
+    if not text:
+        raise ValueError("an empty file; ask to save the notebook and hand in again")
+    try:
+        nb = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if text[0] == "{" and not text.endswith("}"):
+            raise ValueError("half-saved: it breaks off; ask to save it again and hand in the whole file") from error
+        raise ValueError("unreadable: not a notebook's JSON; ask to save it in Jupyter or Colab as .ipynb") from error
+    cells = nb.get("cells") if isinstance(nb, dict) else None
+    if isinstance(nb, dict) and "worksheets" in nb:
+        raise ValueError("a notebook in an old format; open it in JupyterLab, save it, and grade again")
+    if not isinstance(cells, list):
+        raise ValueError("not a notebook: it has no cells; ask to save it in Jupyter or Colab as .ipynb")
+    code = [_cell(one) for one in cells if isinstance(one, dict) and one.get("cell_type") == "code"]
+    if not any(one["source"].strip() for one in code):
+        raise ValueError("an empty notebook; ask to hand in the one that was worked in")
+    return code
+
+
+def _cell(cell: dict[str, Any]) -> dict[str, Any]:
+    source, metadata = cell.get("source", ""), cell.get("metadata", {})
+    lines = source if isinstance(source, list) else [source]
+    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return {
+        "id": str(cell.get("id", "")),
+        "marks": str(marks.get("grade_id", "")) if isinstance(marks, dict) else "",
+        "source": "".join(line for line in lines if isinstance(line, str)),
+    }
+
+
+def _matched(
+    student: str, path: Path, cells: list[dict[str, Any]], assignments: dict[str, Any], bare: bool
+) -> Submission | Problem:
+    """Find the assignment that most answer cells belong to."""
+    best = ""
+    answers: dict[str, str] = {}
+    notes: list[str] = []
+    for name, nb in assignments.items():
+        found, remarks = _answers(cells, nb)
+        if len(found) > len(answers):
+            best, answers, notes = name, found, remarks
+    if not answers:
+        known = ", ".join(assignments)
+        why = f"wrong assignment: no answer cell of {known} is in it"
+        return Problem(student, path, why, "ask for the right notebook, or name its assignment with --notebooks")
+    missing = [one for one in assignment.answer_ids(assignments[best]) if one not in answers]
+    if missing:
+        notes.append(f"answer cells that are missing: {', '.join(missing)}")
+    if not bare and path.stem != best:
+        notes.append(f"renamed to {path.name}; recognised as {best} by its cells")
+    return Submission(student, best, path, answers, notes)
+
+
+def _answers(cells: list[dict[str, Any]], nb: Any) -> tuple[dict[str, str], list[str]]:
+    """Return the answers to one assignment by grade id, and remarks.
+
+    Cells are known by grade id; if an editor took these away, by cell id, or by the check that comes after them.
+    """
+    wanted = {assignment.grade_id(cell): cell.id for cell in nb.cells if assignment.role(cell) == "answer"}
+    answers: dict[str, str] = {}
+    notes: list[str] = []
+    for name, cell_id in wanted.items():
+        same = [cell["source"] for cell in cells if cell["marks"] == name]
+        if not same:
+            same = [cell["source"] for cell in cells if cell["id"] == cell_id and not cell["marks"]]
+            same = same or _before_check(cells, name)
+            if same and LOST not in " ".join(notes):
+                notes.append(f"{LOST} (Colab or another editor); answers were recognised by cell id or by their checks")
+        if len(same) > 1:
+            notes.append(f"{name} is split over {len(same)} cells, which were joined")
+        if same:
+            answers[name] = "\n".join(same)
+            if len(answers[name]) > LONGEST:
+                notes.append(f"{name} is cut after {LONGEST} characters")
+                answers[name] = answers[name][:LONGEST]
+    return answers, notes
+
+
+def _before_check(cells: list[dict[str, Any]], name: str) -> list[str]:
+    for before, cell in itertools.pairwise(cells):
+        found = CHECK.search(cell["source"])
+        if found and found[1] == name and not before["marks"]:
+            return [before["source"]]
+    return []
+
+
+def merged(nb: Any, answers: dict[str, str]) -> Any:
+    """Return the assignment with a student's answers in its answer cells, and starters where one is missing.
+
+    Nothing else of a submission gets in: neither checks, nor metadata, nor outputs.
+    """
+    whole = assignment.without_outputs(nb)
+    for cell in whole.cells:
+        if assignment.role(cell) == "answer":
+            cell.source = answers.get(assignment.grade_id(cell), assignment.starter(cell.source))
+    return whole
