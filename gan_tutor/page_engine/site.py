@@ -3,29 +3,21 @@
 Every file is a classic script that leaves one object behind, so it loads from a server and from a folder alike.
 """
 
-import base64
-import hashlib
-import json
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import gan_tutor
 from gan_tutor import data, recipes
 from gan_tutor.lab.controls import CONTROLS, PRESETS
-from gan_tutor.lab.engine import PROTOCOL, Engine
-from gan_tutor.page_engine import bundle
+from gan_tutor.page_engine import bundle, recording
+from gan_tutor.page_engine.scripts import as_json, packed, script
 from gan_tutor.recipes import Recipe
 from gan_tutor.recipes.record import CLASSES, NOT_NEGATIVE, POSITIVE, SHARES
 
 VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
-LAYERS = ("field", "arrows", "manifold", "optimal", "histograms")
-FRAMES = 40
-TURNS = {"points": 1600, "line": 1600, "images": 600}
 _NOT_COMPILED = {"bf16", "channels_last", "compile", "condition"}
 
 
@@ -48,10 +40,10 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
         _copy(path, folder)
     for name in IMAGES:
         if name in sources:
-            (folder / f"{name}.js").write_text(_script("pixels", name, _pixels(name)), encoding="utf-8")
+            (folder / f"{name}.js").write_text(script("pixels", name, _pixels(name)), encoding="utf-8")
     listed = describe(sorted(bundles), sources)
-    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {_json(listed)};\n", encoding="utf-8")
-    recordings = {recipes.to_link(recipe): record(recipe, cache) for recipe in on_pages}
+    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {as_json(listed)};\n", encoding="utf-8")
+    recordings = {recipes.to_link(recipe): recording.record(recipe, cache) for recipe in on_pages}
     for path in set(recordings.values()):
         _copy(path, folder)
     return recordings
@@ -93,41 +85,6 @@ def rules() -> dict[str, dict[str, Any]]:
     return found
 
 
-def record(recipe: Recipe, cache: Path) -> Path:
-    """Play a recipe in the notebook's engine, and keep its replies for pages that cannot train.
-
-    Its name is a hash of the recipe and of the library's source: a change of either makes it anew.
-    """
-    name = f"recording-{_cause(recipe)}"
-    path = cache / f"{name}.js"
-    if path.is_file():
-        return path
-    engine = Engine(recipe)
-    replies = [engine.handle({"type": "hello", "protocol": PROTOCOL})]
-    layers = list(LAYERS)
-    each = TURNS[engine.view.kind] // FRAMES
-    for number in range(FRAMES + 1):
-        if number:
-            engine.advance(each)
-        replies.append(engine.handle({"type": "tick", "id": number, "layers": layers}))
-    replies.append(engine.handle({"type": "code"}))
-    packed = {
-        "messages": [message for message, _ in replies],
-        "sizes": [[view.nbytes for view in buffers] for _, buffers in replies],
-        "data": _packed(b"".join(bytes(view) for _, buffers in replies for view in buffers)),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_script("recordings", name, packed), encoding="utf-8")
-    return path
-
-
-def _cause(recipe: Recipe) -> str:
-    digest = hashlib.sha256(recipes.to_json(recipe).encode())
-    for path in sorted(Path(gan_tutor.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _sources(recipe: Recipe) -> dict[str, Any]:
     """Return the data of a recipe by the name under which the page looks for it."""
     if recipe.data in IMAGES:
@@ -153,21 +110,9 @@ def _of(density: Any) -> dict[str, Any]:
 def _pixels(name: str) -> dict[str, str]:
     images = {"digits": data.digits, "fashion": data.fashion}[name]()
     return {
-        "pixels": _packed(images.pixels.numpy().tobytes()),
-        "labels": _packed(images.labels.numpy().astype("uint8").tobytes()),
+        "pixels": packed(images.pixels.numpy().tobytes()),
+        "labels": packed(images.labels.numpy().astype("uint8").tobytes()),
     }
-
-
-def _packed(raw: bytes) -> str:
-    return base64.b64encode(zlib.compress(raw, 9)).decode()
-
-
-def _script(kind: str, name: str, value: Any) -> str:
-    return f'((globalThis.ganTutorLab ??= {{}}).{kind} ??= {{}})["{name}"] = {_json(value)};\n'
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _copy(path: Path, folder: Path) -> None:
