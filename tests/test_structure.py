@@ -32,6 +32,7 @@ ONLY_IN = {
     "torchmetrics": {"evaluation"},
     "torch_fidelity": {"evaluation"},
     "nbformat": {"classroom"},
+    "jinja2": {"classroom"},
     "onnx": {"page_engine"},
     "onnx_ir": {"page_engine"},
     "onnxscript": {"page_engine"},

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gan_tutor import recipes
-from gan_tutor.page_engine import lowering, manifest, programs, tracing
+from gan_tutor.page_engine import lowering, manifest, programs
 from gan_tutor.page_engine.programs import LATENT, Player, Port, Program
 from gan_tutor.recipes import Recipe
 
@@ -31,15 +31,18 @@ def build(recipe: Recipe, folder: str | Path) -> Path:
         ValueError: The recipe's condition is auxiliary, which is not compiled.
     """
     G, D, found = programs.programs(recipe)
-    sources = {program.name: lowering.to_c(program.name, tracing.to_onnx(program)) for program in found}
+    text = lowering.to_c(found)
     facts = describe(recipe, G, D, found)
-    cause = json.dumps([facts, sources, lowering.compiler()])
+    cause = json.dumps([facts, text, lowering.compiler()])
     key = hashlib.sha256(cause.encode()).hexdigest()[:12]
     path = Path(folder) / f"{key}.js"
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    value = {"manifest": facts | {"key": key}, "wasm": base64.b64encode(lowering.to_wasm(sources)).decode()}
+    value = {
+        "manifest": facts | {"key": key},
+        "wasm": base64.b64encode(lowering.to_wasm(text, facts["programs"])).decode(),
+    }
     text = f'(globalThis.ganTutorBundles ??= {{}})["{key}"] = {json.dumps(value, separators=(",", ":"))};\n'
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
