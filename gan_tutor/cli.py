@@ -7,6 +7,7 @@ A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `
 
 import json
 import math
+import os
 import signal
 import sys
 import time
@@ -34,6 +35,7 @@ else:  # a subcommand for each named recipe, with a flag for each field
         tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
     ]
 RunPath = tyro.conf.Positional[Path]
+FolderPath = tyro.conf.Positional[Path]
 NotebookPaths = tyro.conf.Positional[tuple[Path, ...]]
 
 
@@ -160,12 +162,43 @@ def release(notebooks: NotebookPaths, out: Path = Path("release"), source: bool 
         print(path)
 
 
+def grade(
+    submissions: FolderPath,
+    out: Path = Path("graded"),
+    notebooks: tuple[Path, ...] = (Path("book"),),
+    jobs: int = os.cpu_count() or 1,
+    sandbox: Literal["auto", "required"] = "auto",
+    cell_seconds: int = 30,
+    wall_seconds: int = 240,
+    memory_gib: float = 4,
+) -> None:
+    """Grade a folder of submissions: CSV grade book, feedback pages and a class overview in --out.
+
+    Stop it at any time and give the same command again: what is graded stays, and is not graded twice.
+
+    Args:
+        submissions: Folder with anna.ipynb, anna/losses.ipynb, or nbgrader's anna/losses/losses.ipynb.
+        out: Folder for the results.
+        notebooks: The chapters or assignments that were released, or folders of them.
+        jobs: Submissions at once.
+        sandbox: "required" refuses to grade without bubblewrap; "auto" then grades under limits only, and says so.
+        cell_seconds: Time of a cell.
+        wall_seconds: Time of a notebook.
+        memory_gib: Memory of a notebook, all its processes together.
+    """
+    from gan_tutor.classroom import course
+
+    limits = course.Limits(cell=cell_seconds, wall=wall_seconds, memory=int(memory_gib * 2**30))
+    for line in course.grade(submissions, out, notebooks, jobs=jobs, limits=limits, required=sandbox == "required"):
+        print(line, flush=True)
+
+
 if TYPE_CHECKING:
     ClassroomCommand = Any
 else:
     ClassroomCommand = Annotated[
         Annotated[None, tyro.conf.subcommand(name="release", constructor=release)]
-        | Annotated[None, tyro.conf.subcommand(name="grade", constructor=release)],
+        | Annotated[None, tyro.conf.subcommand(name="grade", constructor=grade)],
         tyro.conf.arg(name=""),
     ]
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -70,19 +71,20 @@ class Result:
 
 
 class Class(NamedTuple):
-    """How a class is graded: its assignments by name, the judge's questions, limits, and the sandbox's strength."""
+    """How a class is graded: its assignments by name, the judge's questions, limits, the sandbox's strength, an end."""
 
     assignments: dict[str, Any]
     questions: judge.Desk
     limits: Limits
     whole: bool
     hidden: tuple[Path, ...]
+    stop: threading.Event
 
 
 def prepare(assignments: dict[str, Any], limits: Limits, *, whole: bool, hidden: tuple[Path, ...] = ()) -> Class:
     """Prepare to grade: observe the right answers and the mistakes on this grading's secret inputs."""
     names = [name for nb in assignments.values() for names in _asked(nb).values() for name in names]
-    return Class(assignments, judge.desk(names), limits, whole, hidden)
+    return Class(assignments, judge.desk(names), limits, whole, hidden, threading.Event())
 
 
 def _asked(nb: Any) -> dict[str, list[str]]:
@@ -115,7 +117,13 @@ def grade(submission: Submission, course: Class) -> Result:
         command += [str(number) for number in (limits.cell, 2 * limits.memory, limits.file, limits.processes)]
         with judge.listening(job / "judge", course.questions) as verdicts:
             ended = sandbox.run(
-                command, job, limits, _environment(job, course.whole), whole=course.whole, hidden=course.hidden
+                command,
+                job,
+                limits,
+                _environment(job, course.whole),
+                whole=course.whole,
+                hidden=course.hidden,
+                stop=course.stop,
             )
         cells = _cells(job / "cells.json")
     notes = [*submission.notes, *([ended.stopped] if ended.stopped else [])]
@@ -196,7 +204,7 @@ def _verdict(asked: list[str], verdicts: dict[str, Verdict], outcome: str, messa
         if verdict is None:
             reason = message or stopped or "the check was not reached"
             if "NotImplementedError" in reason or "is not defined" in reason:
-                return Verdict(False, "unfinished", f"Not answered, or the answer did not run: {reason}")
+                return Verdict(False, "unfinished", f"There is no answer that runs to its end: {reason.rstrip(': ')}.")
             return Verdict(False, "not-run", f"The answer did not run: {reason}")
         if not verdict.right:
             return verdict
@@ -222,36 +230,50 @@ def _title(nb: Any, check: Any) -> str:
 
 
 class Step(NamedTuple):
-    """One step of the grading of a class: how many are done of how many, seconds that are left, and the new result."""
+    """One step of the grading of a class.
+
+    Attributes:
+        done: How many are done.
+        total: Of how many.
+        left: Seconds that the others will take.
+        submission: What was graded.
+        result: Its result, or None if the grader failed.
+        failure: Why it failed.
+    """
 
     done: int
     total: int
     left: float
-    result: Result
+    submission: Submission
+    result: Result | None
+    failure: str = ""
 
 
 def grade_all(submissions: list[Submission], course: Class, out: Path, *, jobs: int) -> Iterator[Step]:
     """Grade what has no result in `out` yet, `jobs` at once; every result is a file there before it is yielded."""
     waiting = [one for one in submissions if stored(one, course, out) is None]
     done, began = len(submissions) - len(waiting), time.monotonic()
-    running: set[Future[Result]] = set()
+    running: dict[Future[Result], Submission] = {}
     queue = iter(waiting)
     pool = ThreadPoolExecutor(jobs)
     try:
         for number in range(1, len(waiting) + 1):
             while len(running) < jobs and (one := next(queue, None)) is not None:
-                running.add(pool.submit(_grade_and_store, one, course, out))
-            ready, running = wait(running, return_when=FIRST_COMPLETED)
-            first = ready.pop()
-            running |= ready
-            each = (time.monotonic() - began) / number
-            yield Step(done + number, len(submissions), each * (len(waiting) - number), first.result())
+                running[pool.submit(_grade_and_store, one, course, out)] = one
+            first = wait(running, return_when=FIRST_COMPLETED).done.pop()
+            left = (time.monotonic() - began) / number * (len(waiting) - number)
+            error = first.exception()  # one submission that breaks the grader must not end the others
+            result, failure = (None, f"{type(error).__name__}: {error}") if error else (first.result(), "")
+            yield Step(done + number, len(submissions), left, running.pop(first), result, failure)
     finally:
+        course.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _grade_and_store(submission: Submission, course: Class, out: Path) -> Result:
     result = grade(submission, course)
+    if course.stop.is_set():
+        raise InterruptedError("the grading was stopped")
     path = _place(submission, out)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -86,7 +87,14 @@ def wrapped(command: list[str], job: Path, hidden: Iterable[Path]) -> list[str]:
 
 
 def run(
-    command: list[str], job: Path, limits: Limits, env: dict[str, str], *, whole: bool, hidden: Iterable[Path] = ()
+    command: list[str],
+    job: Path,
+    limits: Limits,
+    env: dict[str, str],
+    *,
+    whole: bool,
+    hidden: Iterable[Path] = (),
+    stop: threading.Event | None = None,
 ) -> Ended:
     """Run a command in a job's folder until it ends or reaches a limit; nothing of it is left running.
 
@@ -97,6 +105,7 @@ def run(
         env: Its environment.
         whole: Use namespaces.
         hidden: Folders that must not be seen even if they lie in one that Python needs.
+        stop: Ends the job when it is set.
     """
     token = job.name
     line = wrapped(command, job, hidden) if whole else command
@@ -116,6 +125,8 @@ def run(
                 memory, count = _used(process.pid)
                 highest = max(highest, memory)
                 stopped = _beyond(limits, time.monotonic() - began, memory, count, job)
+                if stop is not None and stop.is_set():
+                    stopped = "interrupted"
                 if not stopped:
                     _wait(process)
         finally:

@@ -166,7 +166,7 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": str(cell.get("id", "")),
         "marks": str(marks.get("grade_id", "")) if isinstance(marks, dict) else "",
-        "source": "".join(line for line in lines if isinstance(line, str)),
+        "source": "".join(line for line in lines if isinstance(line, str)).encode("utf-8", "replace").decode(),
     }
 
 

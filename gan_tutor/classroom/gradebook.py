@@ -1,0 +1,102 @@
+"""What a teacher and a student read: CSV grade books, a feedback page for each student, an overview of the class."""
+
+import csv
+import io
+from collections import Counter
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from gan_tutor.classroom.grading import Result, file_name
+from gan_tutor.classroom.submissions import Problem
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write(out: Path, results: list[Result], problems: list[Problem], *, whole: bool) -> list[Path]:
+    """Write `grades.csv`, `checks-ASSIGNMENT.csv`, `feedback/STUDENT.html` and `overview.html`; return these files.
+
+    Args:
+        out: The folder.
+        results: One for each graded submission.
+        problems: The files that are not graded.
+        whole: Whether the sandbox was whole; the overview says so.
+    """
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
+    results = sorted(results, key=lambda one: (one.student.lower(), one.student, one.assignment))
+    written = [_put(out / "grades.csv", _csv(_grades(results, problems)))]
+    for name in sorted({one.assignment for one in results}):
+        same = [one for one in results if one.assignment == name]
+        written.append(_put(out / f"checks-{name}.csv", _csv(_checks(same))))
+    for student, theirs in groupby(results, key=lambda one: one.student):
+        page = _page("feedback.html", student=student, results=list(theirs))
+        written.append(_put(out / "feedback" / f"{file_name(student)}.html", page))
+    facts = {"assignments": _overview(results), "problems": problems, "whole": whole, "results": results}
+    return [*written, _put(out / "overview.html", _page("overview.html", file_name=file_name, **facts))]
+
+
+def _put(path: Path, text: str) -> Path:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", newline="")
+    part.replace(path)
+    return path
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Keep a spreadsheet from reading a student's text as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _grades(results: list[Result], problems: list[Problem]) -> list[list[Any]]:
+    rows: list[list[Any]] = [["student", "assignment", "points", "of", "status", "notes", "file"]]
+    for one in results:
+        rows.append([one.student, one.assignment, one.points, one.of, "graded", "; ".join(one.notes), one.file])
+    for two in problems:
+        rows.append([two.student, "", "", "", "not graded", f"{two.why}; {two.cure}", two.path.name])
+    return rows
+
+
+def _checks(results: list[Result]) -> list[list[Any]]:
+    titles = [mark.check.removesuffix("-check") for mark in results[0].marks]
+    rows: list[list[Any]] = [["student", *titles, "points", "of", "seconds"]]
+    for one in results:
+        rows.append([one.student, *(mark.points for mark in one.marks), one.points, one.of, one.seconds])
+    return rows
+
+
+def _overview(results: list[Result]) -> list[dict[str, Any]]:
+    """Return, for each assignment, the distribution of points and what went wrong at each check."""
+    facts = []
+    for name, group in groupby(sorted(results, key=lambda one: one.assignment), key=lambda one: one.assignment):
+        same = list(group)
+        spread = Counter(one.points for one in same)
+        most = max(spread.values())
+        checks = []
+        for marks in zip(*(one.marks for one in same), strict=True):
+            mistakes = Counter(mark.mistake for mark in marks if mark.mistake)
+            right = sum(not mark.mistake for mark in marks)
+            checks.append(
+                {"title": marks[0].title, "right": right, "of": len(marks), "mistakes": mistakes.most_common(3)}
+            )
+        bars = [(points, spread[points], round(100 * spread[points] / most)) for points in range(same[0].of + 1)]
+        checks.sort(key=lambda one: one["right"] / one["of"])
+        points = sorted(one.points for one in same)
+        median = (points[(len(points) - 1) // 2] + points[len(points) // 2]) / 2
+        facts.append(
+            {"name": name, "count": len(same), "of": same[0].of, "median": median, "bars": bars, "checks": checks}
+        )
+    return facts
+
+
+def _page(template: str, **values: Any) -> str:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(template).render(**values)
