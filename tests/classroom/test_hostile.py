@@ -179,8 +179,8 @@ def best_probability(p, q, a, b):
     raise Odd""",
 }  # fmt: skip
 LOSES_ALL = {
-    "deaf", "dies", "kills-parent", "kills-all", "memory-by-parts", "forks", "fills-disk", "unplugs-judge", "patches-judging",
-    "patches-check",
+    "deaf", "dies", "kills-parent", "kills-all", "memory-by-parts", "forks", "fills-disk", "unplugs-judge",
+    "patches-judging", "patches-check",
 }  # fmt: skip
 
 
