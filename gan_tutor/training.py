@@ -35,10 +35,10 @@ class Record(NamedTuple):
 
 
 class NonFinite(FloatingPointError):
-    """A loss became NaN or infinite. `step` and `quantity` say which and when."""
+    """A loss became NaN or infinite. `step`, `quantity` and `value` say which and when."""
 
     def __init__(self, step: int, quantity: str, value: float) -> None:
-        self.step, self.quantity = step, quantity
+        self.step, self.quantity, self.value = step, quantity, value
         super().__init__(
             f"{quantity} became {value} at step {step}: the run has diverged and cannot recover. "
             "Go back to a checkpoint before it and lower the learning rate or add a penalty"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan_tutor import recipes
+from gan_tutor import recipes, training
 from gan_tutor.lab.controls import CONTROLS, PRESETS, preset_of
 from gan_tutor.lab.journal import Journal
 from gan_tutor.lab.snapshots import Snapshots
@@ -26,6 +26,7 @@ PROTOCOL = 1
 IMAGES_EVERY = 0.06  # seconds between two pictures of a game of images that plays
 MEASURED_SHARE = 0.05  # of the time goes into metrics and D*, at most
 INTERRUPTED = "Interrupted: the lab is paused"
+DIVERGED = "The run diverged: the loss of {} is {} at step {}. Rewind or reset, then lower a rate or add a penalty"
 Reply = tuple[dict[str, Any], list[memoryview]]
 
 
@@ -71,9 +72,9 @@ class Engine:
             reply: Reply = handler(message)
         except (ValueError, OSError) as error:
             return _refusal(str(error), message)
-        except FloatingPointError as error:
+        except training.NonFinite as error:
             self.playing = False
-            return _refusal(f"{error}. Rewind, or reset", message)
+            return _refusal(DIVERGED.format(error.quantity[-1].upper(), error.value, error.step), message)
         except KeyboardInterrupt:
             self.playing = False
             return self._state(INTERRUPTED)
