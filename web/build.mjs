@@ -1,5 +1,5 @@
 // Bundles src/main.ts to ../gan_tutor/lab/static/lab.js, src/page/main.ts to
-// ../book/_static/lab/page.js, and copies lab.css. The same sources give the same bytes.
+// ../book/_static/lab/page.js, src/explorer/ to explorer.js beside both, and copies lab.css. The same sources give the same bytes.
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, transform } from "esbuild";
@@ -61,4 +61,12 @@ if (demo) {
     minify: true,
   };
   await build({ ...shared, ...page });
+  await build({ ...shared, entryPoints: ["src/explorer/widget.ts"], outfile: `${out}explorer.js`, minify: true });
+  const explorer = {
+    entryPoints: ["src/explorer/main.ts"],
+    outfile: `${here}../book/_static/explorer/explorer.js`,
+    format: "iife",
+    minify: true,
+  };
+  await build({ ...shared, ...explorer });
 }

@@ -6,8 +6,8 @@ Three small repairs of the theme's output:
 * each script once: the theme adds some of them twice;
 * list roles in the bibliography that screen readers understand.
 
-It also loads the book's other extensions: `terms` (glossary and index), `quiz` (the revision page) and `page_lab` (labs
-that train in the page).
+It also loads the book's other extensions: `terms` (glossary and index), `quiz` (the revision page), `page_lab` (labs
+that train in the page) and `explorer` (trained generators that run in the page).
 """
 
 from __future__ import annotations
@@ -69,6 +69,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the repairs after the handlers of the theme and of sphinx-thebe."""
     app.connect("doctree-resolved", without_thebe, priority=900)
     app.connect("html-page-context", mend_page, priority=900)
-    for extension in ("terms", "quiz", "page_lab"):
+    for extension in ("terms", "quiz", "page_lab", "explorer"):
         app.setup_extension(extension)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,14 +1,14 @@
 """The live lab: a GAN that trains in the notebook while its reader steers it.
 
-`Lab(recipe)` is the widget and `compare` shows two of them; they need `pip install "gan-tutor[lab]"`. `Engine` is what
-they drive, and needs no notebook.
+`Lab(recipe)` is the widget, `compare` shows two of them, and `explore` shows a generator that is trained already; they
+need `pip install "gan-tutor[lab]"`. `Engine` is what labs drive, and needs no notebook.
 """
 
 from typing import Any
 
 from gan_tutor.lab.engine import Engine
 
-__all__ = ["Engine", "Lab", "compare"]
+__all__ = ["Engine", "Lab", "compare", "explore"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from gan_tutor.lab import widget
 
         return getattr(widget, name)
+    if name == "explore":
+        from gan_tutor.lab.latent import explore
+
+        return explore
     raise AttributeError(f"module 'gan_tutor.lab' has no attribute {name!r}; it has {', '.join(__all__)}")
