@@ -91,7 +91,14 @@ function options(palette: Palette, width: number, distr: 1 | 3 | 4): uPlot.Optio
     scales: { x: { time: false }, y: { distr, asinh: 0.1, range: rangeOf(distr) } },
     axes: [
       { ...axis, size: 22, gap: 2, space: 60 },
-      { ...axis, size: 44, gap: 2, space: 26, values: (_, ticks) => ticks.map((t) => (t === null ? "" : tick(t))) },
+      {
+        ...axis,
+        grid: distr === 3 ? { ...axis.grid, filter: (_, splits) => splits.map(decade) } : axis.grid,
+        size: 44,
+        gap: 2,
+        space: 26,
+        values: (_, ticks) => ticks.map((t) => (t === null ? "" : tick(t))),
+      },
     ],
     series: [
       { label: "step", value: (u, v, k, at) => String((at === null ? last(u, k) : v) ?? "–") },
@@ -110,6 +117,9 @@ function rangeOf(distr: 1 | 3 | 4): uPlot.Scale.Range | undefined {
     return [low >= 0 && low < 0.5 * high ? 0 : low - room, high + room];
   };
 }
+
+/** Powers of ten alone get a line: many decades would be a grey ground. */
+const decade = (value: number) => (Math.abs(Math.log10(value) % 1) < 1e-6 ? value : null);
 
 function tick(value: number): string {
   const size = Math.abs(value);

@@ -38,7 +38,10 @@ export function takeaway(engine: () => StateReply["engine"]): Takeaway {
     open(reply, shelf) {
       title.textContent = shelf === "code" ? "Code" : "Link";
       body.replaceChildren(...items(reply, shelf, engine(), location.href.split("#")[0]!).map(shown));
+      const { top } = element.parentElement!.querySelector(`[data-take=${shelf}]`)!.getBoundingClientRect();
       element.showModal();
+      // VS Code shows all outputs in one frame, taller than the screen: its middle may be out of sight, the button is not.
+      if (innerHeight > screen.height) element.style.marginTop = `${Math.max(0, top - element.offsetHeight / 2)}px`;
     },
   };
 }

@@ -30,6 +30,7 @@ export class Screen {
   private act: Act | null = null;
   private palette = PALETTES.light;
   private drawing = 0;
+  private unseen = 0;
   private sideAt = 0;
   private describedAt = 0;
   private readonly history = new History();
@@ -146,6 +147,9 @@ export class Screen {
   private paint(): void {
     const { state, frame, arrays, palette } = this;
     if (!state || !frame) return;
+    // JupyterLab hides its page while it changes its theme, too shortly for the observer of sizes.
+    if (!this.view.scene.clientWidth && this.unseen++ < 5) return this.redraw();
+    this.unseen = 0;
     const names = possible(state.source);
     const shown = this.act ? layersOf(this.act) : [...this.layers.chosen];
     const layers = new Set(shown.filter((name) => names.includes(name)));

@@ -32,11 +32,11 @@ export function nextAct(last: Act | null, nCritic: number): Act {
 
 /** The sub-steps of a turn in words, for the row that shows where it stands. */
 export const STOPS: readonly { player: Player; phase: Phase; name: string }[] = [
-  { player: "d", phase: "draw", name: "draw z" },
+  { player: "d", phase: "draw", name: "D: draw z" },
   { player: "d", phase: "make", name: "G makes fakes" },
   { player: "d", phase: "score", name: "D scores" },
   { player: "d", phase: "move", name: "D moves" },
-  { player: "g", phase: "draw", name: "draw z" },
+  { player: "g", phase: "draw", name: "G: draw z" },
   { player: "g", phase: "slope", name: "G’s slope" },
   { player: "g", phase: "move", name: "G moves" },
 ];

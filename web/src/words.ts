@@ -27,9 +27,10 @@ const BY_CLASS = "A row is a class, a column a latent. Watch the rows turn into 
 
 /** The one sentence on what to do and what to look at. */
 export function leadWords(state: StateReply): string {
-  const preset = state.presets.find((p) => p.name === state.preset);
+  // Compared labs say the same, so that their pictures stand at one height.
+  const preset = state.compare === null && state.presets.find((p) => p.name === state.preset);
   const { kind, labels } = state.source;
-  const look = preset?.about ?? (kind === "images" && labels ? BY_CLASS : LOOK[kind]);
+  const look = (preset && preset.about) || (kind === "images" && labels ? BY_CLASS : LOOK[kind]);
   return !state.playing && state.step === 0 ? `Press Play. ${look}` : look;
 }
 

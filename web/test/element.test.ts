@@ -147,7 +147,7 @@ describe("a lab with an engine", () => {
     engine.reply(state("points"));
     press(".slow");
     expect(find(".explanation p").textContent).toContain("Draw 128 real samples");
-    expect(find(".explanation [aria-current]").textContent).toBe("draw z");
+    expect(find(".explanation [aria-current]").textContent).toBe("D: draw z");
     press(".slow");
     expect(find(".explanation").hidden).toBe(true);
     press(".slow");

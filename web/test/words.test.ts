@@ -65,6 +65,7 @@ describe("the lead", () => {
     expect(leadWords(state("points", { preset: "collapse" }))).toBe(
       "Press Play. A D ten times slower cannot keep G from one mode.",
     );
+    expect(leadWords(state("points", { preset: "collapse", compare: "pair" }))).toMatch(/^Press Play\. Blue dots/);
   });
 
   it("marks the difference to another lab with label and code", () => {

@@ -6,6 +6,7 @@ import { arrow, drawArrows } from "./arrows";
 import { type Box, binned, drawOutline, outline } from "./histogram";
 
 const BINS = 60;
+const ARROWS = 24;
 
 /** First coordinates of (n,), (n, 1) or (n, 2) points. */
 export function firstCoordinates(points: { shape: number[]; data: Float32Array }): Float32Array {
@@ -53,7 +54,7 @@ export function drawLine(
   if (layers.has("arrows") && rows) {
     const x = (value: number) => box.left + ((value - x0) / (x1 - x0)) * (box.right - box.left);
     const width = rows.shape[1] ?? 2;
-    const found = Array.from({ length: rows.shape[0]! }, (_, i) => {
+    const found = Array.from({ length: Math.min(ARROWS, rows.shape[0]!) }, (_, i) => {
       const start = rows.data[i * width]!;
       const y = box.bottom - 6 - (i % 8) * 4;
       return arrow(x(start), y, x(start + rows.data[i * width + (width === 4 ? 2 : 1)]!), y);
