@@ -168,8 +168,8 @@ def grade(
     notebooks: tuple[Path, ...] = (Path("book"),),
     jobs: int = os.cpu_count() or 1,
     sandbox: Literal["auto", "required"] = "auto",
-    cell_seconds: int = 30,
-    wall_seconds: int = 240,
+    cell_seconds: int = 60,
+    wall_seconds: int = 300,
     memory_gib: float = 4,
 ) -> None:
     """Grade a folder of submissions: CSV grade book, feedback pages and a class overview in --out.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gan_tutor.classroom import assignment, gradebook, grading, sandbox, submissions
+from gan_tutor.classroom import assignment, gradebook, grading, running, sandbox, submissions
 from gan_tutor.classroom.sandbox import Limits
 from gan_tutor.classroom.submissions import Problem
 
@@ -48,14 +48,14 @@ def grade(
     course = grading.prepare(known, limits, whole=whole, hidden=tuple(hidden))
     stopped = False
     try:
-        for step in grading.grade_all(found.submissions, course, out, jobs=jobs):
+        for step in running.grade_all(found.submissions, course, out, jobs=jobs):
             if step.result is None:
                 cure = "grade again; if it comes back, look at this file"
                 found.problems.append(Problem(step.submission.student, step.submission.path, step.failure, cure))
             yield f"[{step.done}/{step.total}] {_told(step)}; about {_minutes(step.left)} left"
     except KeyboardInterrupt:
         stopped = True
-    results = [grading.stored(one, course, out) for one in found.submissions]
+    results = [running.stored(one, course, out) for one in found.submissions]
     complete = [one for one in results if one is not None]
     gradebook.write(out, complete, found.problems, whole=whole)
     counts = f"{len(complete)} graded, {len(found.problems)} files not graded"
@@ -65,7 +65,7 @@ def grade(
         raise SystemExit(130)
 
 
-def _told(step: grading.Step) -> str:
+def _told(step: running.Step) -> str:
     who = f"{step.submission.student}, {step.submission.assignment}"
     if step.result is None:
         return f"{who}: not graded: {step.failure}"

@@ -7,7 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gan_tutor.classroom.grading import Result, file_name
+from gan_tutor.classroom.grading import Result
+from gan_tutor.classroom.running import file_name
 from gan_tutor.classroom.submissions import Problem
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -1,20 +1,20 @@
-"""Grade a class: each submission in its own sandbox under nbval, several at once, each result kept when it is there."""
+"""Grade one submission: its answers in the assignment, in a sandbox, under nbval, before a judge outside."""
 
 import dataclasses
 import hashlib
 import json
 import os
 import re
+import stat
+import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gan_tutor
 from gan_tutor.classroom import assignment, judge, sandbox
 from gan_tutor.classroom.record import Verdict
 from gan_tutor.classroom.sandbox import Limits
@@ -71,20 +71,38 @@ class Result:
 
 
 class Class(NamedTuple):
-    """How a class is graded: its assignments by name, the judge's questions, limits, the sandbox's strength, an end."""
+    """How a class is graded.
+
+    Attributes:
+        assignments: By name.
+        questions: The judge's.
+        limits: Of one submission.
+        whole: Whether there are namespaces.
+        hidden: Folders that no graded code may see.
+        version: A hash of what decides over right and wrong.
+        stop: Ends the grading when it is set.
+    """
 
     assignments: dict[str, Any]
     questions: judge.Desk
     limits: Limits
     whole: bool
     hidden: tuple[Path, ...]
+    version: str
     stop: threading.Event
 
 
 def prepare(assignments: dict[str, Any], limits: Limits, *, whole: bool, hidden: tuple[Path, ...] = ()) -> Class:
     """Prepare to grade: observe the right answers and the mistakes on this grading's secret inputs."""
     names = [name for nb in assignments.values() for names in _asked(nb).values() for name in names]
-    return Class(assignments, judge.desk(names), limits, whole, hidden, threading.Event())
+    return Class(assignments, judge.desk(names), limits, whole, hidden, _version(), threading.Event())
+
+
+def _version() -> str:
+    """Return a hash of what decides over right and wrong."""
+    room = sandbox.PACKAGE / "classroom"
+    texts = [path.read_bytes() for path in (*room.glob("*/*.py"), room / "judging.py", room / "observation.py")]
+    return hashlib.sha256(b"\0".join(sorted(texts))).hexdigest()
 
 
 def _asked(nb: Any) -> dict[str, list[str]]:
@@ -92,24 +110,12 @@ def _asked(nb: Any) -> dict[str, list[str]]:
     return {assignment.grade_id(one): CHECK.findall(one.source) for one in nb.cells if assignment.role(one) == "check"}
 
 
-def fingerprint(submission: Submission, course: Class) -> str:
-    """Return a hash of all that the marks depend on: a result with the same one need not be made again."""
-    nb = course.assignments[submission.assignment]
-    whole = [(cell.cell_type, cell.source) for cell in merged(nb, submission.answers).cells]
-    parts = [gan_tutor.__version__, tuple(course.limits), course.whole, assignment.check_points(nb), whole]
-    texts = [path.read_bytes() for path in sorted((sandbox.PACKAGE / "classroom").rglob("*.py"))]
-    return hashlib.sha256(json.dumps(parts).encode() + b"\0".join(texts)).hexdigest()
-
-
 def grade(submission: Submission, course: Class) -> Result:
     """Grade one submission: merge its answers into the assignment, run it in the sandbox, count what the judge saw."""
     import nbformat
 
     nb = course.assignments[submission.assignment]
-    with tempfile.TemporaryDirectory(prefix="gt-", ignore_cleanup_errors=True) as folder:
-        job = Path(folder).resolve()
-        for name in ("home", "tmp"):
-            (job / name).mkdir()
+    with _job() as job:
         notebook = job / "notebook.ipynb"
         nbformat.write(merged(nb, submission.answers), notebook)
         limits = course.limits
@@ -126,6 +132,8 @@ def grade(submission: Submission, course: Class) -> Result:
                 stop=course.stop,
             )
         cells = _cells(job / "cells.json")
+        if not ended.stopped:
+            _must_have_begun(nb, cells, bool(verdicts), job / "output")
     notes = [*submission.notes, *([ended.stopped] if ended.stopped else [])]
     if not cells and not ended.stopped:
         notes.append("the notebook did not run to its end")
@@ -139,6 +147,18 @@ def grade(submission: Submission, course: Class) -> Result:
         round(ended.seconds, 1),
         ended.memory,
     )
+
+
+@contextmanager
+def _job() -> Iterator[Path]:
+    """Make a job's folder, and remove it however deep and odd it has become."""
+    job = Path(tempfile.mkdtemp(prefix="gt-")).resolve()
+    for name in ("home", "tmp"):
+        (job / name).mkdir()
+    try:
+        yield job
+    finally:
+        subprocess.run(["rm", "-rf", str(job)], stderr=subprocess.DEVNULL)
 
 
 def _environment(job: Path, whole: bool) -> dict[str, str]:
@@ -164,15 +184,41 @@ def _environment(job: Path, whole: bool) -> dict[str, str]:
     }
 
 
+def _must_have_begun(nb: Any, cells: dict[int, tuple[str, str]], heard: bool, output: Path) -> None:
+    """Refuse to give marks if the cells before the first answer did not run: that is no fault of the student's.
+
+    Raises:
+        RuntimeError: They did not.
+    """
+    code = [assignment.role(cell) for cell in nb.cells if cell.cell_type == "code"]
+    for number in range(code.index("answer")):
+        outcome, message = cells.get(number, ("missing", ""))
+        if outcome != "passed" and not heard:
+            printed = _clean(_plain(output)[:2000])
+            raise RuntimeError(
+                f"cell {number}, before any answer, did not run: {_last_line(message) or _last_line(printed)}; "
+                "a busy machine needs a larger --cell-seconds or fewer --jobs"
+            )
+
+
 def _cells(path: Path) -> dict[int, tuple[str, str]]:
-    """Read what became of each code cell; the file could be anything by now."""
+    """Read what became of each code cell; the file could hold anything by now."""
     try:
-        if path.is_symlink() or path.stat().st_size > 4 << 20:
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_plain(path))
         return {int(str(name).split()[1]): (str(value[0]), _clean(str(value[1]))) for name, value in found.items()}
     except (OSError, ValueError, AttributeError, IndexError, KeyError, TypeError, RecursionError):
         return {}
+
+
+def _plain(path: Path) -> str:
+    """Read a file that a student's code could have replaced: not a link, not a pipe, not large."""
+    try:
+        about = path.lstat()
+        if stat.S_ISREG(about.st_mode) and about.st_size <= 4 << 20:
+            return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        pass
+    return ""
 
 
 def _clean(text: str) -> str:
@@ -227,82 +273,3 @@ def _title(nb: Any, check: Any) -> str:
         found = re.match(r"#+ +(.*)", cell.source) if cell.cell_type == "markdown" else None
         title = found[1] if found else title
     return title
-
-
-class Step(NamedTuple):
-    """One step of the grading of a class.
-
-    Attributes:
-        done: How many are done.
-        total: Of how many.
-        left: Seconds that the others will take.
-        submission: What was graded.
-        result: Its result, or None if the grader failed.
-        failure: Why it failed.
-    """
-
-    done: int
-    total: int
-    left: float
-    submission: Submission
-    result: Result | None
-    failure: str = ""
-
-
-def grade_all(submissions: list[Submission], course: Class, out: Path, *, jobs: int) -> Iterator[Step]:
-    """Grade what has no result in `out` yet, `jobs` at once; every result is a file there before it is yielded."""
-    waiting = [one for one in submissions if stored(one, course, out) is None]
-    done, began = len(submissions) - len(waiting), time.monotonic()
-    running: dict[Future[Result], Submission] = {}
-    queue = iter(waiting)
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        for number in range(1, len(waiting) + 1):
-            while len(running) < jobs and (one := next(queue, None)) is not None:
-                running[pool.submit(_grade_and_store, one, course, out)] = one
-            first = wait(running, return_when=FIRST_COMPLETED).done.pop()
-            left = (time.monotonic() - began) / number * (len(waiting) - number)
-            error = first.exception()  # one submission that breaks the grader must not end the others
-            result, failure = (None, f"{type(error).__name__}: {error}") if error else (first.result(), "")
-            yield Step(done + number, len(submissions), left, running.pop(first), result, failure)
-    finally:
-        course.stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _grade_and_store(submission: Submission, course: Class, out: Path) -> Result:
-    result = grade(submission, course)
-    if course.stop.is_set():
-        raise InterruptedError("the grading was stopped")
-    path = _place(submission, out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    content = {"fingerprint": fingerprint(submission, course), **dataclasses.asdict(result)}
-    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(part, path)
-    return result
-
-
-def _place(submission: Submission, out: Path) -> Path:
-    return out / "results" / submission.assignment / f"{file_name(submission.student)}.json"
-
-
-def file_name(student: str) -> str:
-    """Return a file's name for a student: the same for the same student, never that of another."""
-    plain = re.sub(r"[^\w.-]+", "_", student)[:80].strip(".") or "student"
-    if plain == student and plain == plain.lower():
-        return plain
-    return f"{plain}-{hashlib.sha256(student.encode('utf-8', 'surrogateescape')).hexdigest()[:6]}"
-
-
-def stored(submission: Submission, course: Class, out: Path) -> Result | None:
-    """Return the result that an earlier grading left, if nothing that it depends on has changed."""
-    path = _place(submission, out)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # none yet, or the machine went down while it was written
-    if content.pop("fingerprint", None) != fingerprint(submission, course):
-        return None
-    result = Result(**{**content, "marks": [Mark(**mark) for mark in content["marks"]]})
-    return dataclasses.replace(result, file=submission.path.name)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+PATIENCE = 30  # seconds that a cell's outputs may take to arrive
+
 
 class Recorder:
     """A pytest plugin that hides the notebook and writes down what became of each cell."""
@@ -24,8 +26,10 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: Any) -> None:
-        """Delete the notebook: its cells are in memory."""
+        """Delete the notebook: its cells are in memory. Be patient with a machine that is busy."""
         self.notebook.unlink()
+        for cell in session.items:
+            cell.output_timeout = PATIENCE
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Write down a cell's outcome and the end of its message."""

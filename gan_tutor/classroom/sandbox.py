@@ -24,6 +24,7 @@ PACKAGE = Path(gan_tutor.__file__).resolve().parent
 ANSWERS = PACKAGE / "classroom" / "answers"
 TOKEN = "GAN_TUTOR_JOB"  # what a job's processes carry in their environment
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
+DEEPEST = 40  # folders in folders
 EVERY = 0.2  # seconds between two looks at a job
 
 
@@ -39,8 +40,8 @@ class Limits(NamedTuple):
         file: Bytes of one file.
     """
 
-    cell: int = 30
-    wall: int = 240
+    cell: int = 60
+    wall: int = 300
     memory: int = 4 << 30
     processes: int = 300
     disk: int = 300 << 20
@@ -175,13 +176,18 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _size(job: Path) -> int:
-    total = 0
-    for folder, _, files in os.walk(job):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:
-                continue  # it has just gone
+    """Return the bytes below a folder; more levels than any notebook makes count as too many bytes."""
+    total, folders = 0, [(str(job), 0)]
+    while folders:
+        folder, depth = folders.pop()
+        if depth > DEEPEST:
+            return sys.maxsize
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # it may have just gone
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((entry.path, depth + 1))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size + 512
     return total
 
 
