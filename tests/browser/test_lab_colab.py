@@ -1,8 +1,7 @@
 """The live lab on the versions that Colab has: an old kernel, ipywidgets 7, and the classic notebook as its page.
 
 Colab's own page cannot be run elsewhere, so the classic notebook stands in. All this runs in an environment of its own
-under `_build`, which takes torch and the book's library from the running one. Not covered: Notebook 7; VS Code, which
-speaks the same anywidget protocol and cannot be run without a screen.
+under `_build`, which takes torch and the book's library from the running one.
 """
 
 from __future__ import annotations
