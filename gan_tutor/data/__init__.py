@@ -13,6 +13,7 @@ from torch import Tensor
 from gan_tutor.data.densities import (
     Curve,
     Mixture,
+    drawn,
     gaussian,
     grid,
     mixture_1d,
@@ -33,6 +34,7 @@ __all__ = [
     "StackedDigits",
     "batches",
     "digits",
+    "drawn",
     "fashion",
     "gaussian",
     "grid",

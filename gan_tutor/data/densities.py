@@ -167,6 +167,11 @@ def point(x: float | Sequence[float] = 0.0) -> Mixture:
     return replace(gaussian(x, 0.0), name="point")
 
 
+def drawn(places: Sequence[tuple[float, float]], sigma: float = 0.05) -> Mixture:
+    """Equal Gaussians at places of the plane that somebody chose."""
+    return _equal("drawn", torch.tensor(places, dtype=torch.float32).view(-1, 2), sigma)
+
+
 def swiss_roll(sigma: float = 0.05) -> Curve:
     """One and a half turns of a spiral, radius growing with the angle from 0.75 to 2.25."""
 

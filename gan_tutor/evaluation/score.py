@@ -20,7 +20,8 @@ class NoMeasure(ValueError):
 def score(samples: Tensor, source: Any, generator: torch.Generator | None = None) -> dict[str, float]:
     """Measure samples against their source, beside what a perfect sampler would get.
 
-    * A mixture with several modes: `modes`, `high_quality`, `reverse_kl`, and the same of a perfect sampler.
+    * A mixture with several modes, 6 sigma apart or more: `modes`, `high_quality`, `reverse_kl`, and the same of a
+      perfect sampler.
     * Any other density: `wasserstein` to fresh real points (up to 1000), and the same between two real draws.
     * `digits` and `fashion`: `frechet_distance`, `kernel_distance`, `precision` and `recall` to the source's images, on
       the features of the shipped classifier, and the Fréchet distance of 1000 held-out real images as the floor.
@@ -34,7 +35,7 @@ def score(samples: Tensor, source: Any, generator: torch.Generator | None = None
     Raises:
         NoMeasure: The source has no measure here; use `inception_fid` for natural images.
     """
-    if hasattr(source, "means") and len(source.means) > 1 and (source.sigmas > 0).all():
+    if hasattr(source, "means") and len(source.means) > 1 and (source.sigmas > 0).all() and _apart(source):
         return _modes(samples, source)
     if hasattr(source, "log_prob"):
         return _transport(samples, source, generator)
@@ -46,6 +47,11 @@ def score(samples: Tensor, source: Any, generator: torch.Generator | None = None
     raise NoMeasure(
         f"no feature network ships for {source.name}: use evaluation.inception_fid with real and generated images"
     )
+
+
+def _apart(mixture: Any) -> bool:
+    """Whether no two balls of 3 sigma meet: only then is a sample of one mode, and a perfect sampler's score known."""
+    return bool((torch.pdist(mixture.means) > 6 * mixture.sigmas.max()).all())
 
 
 def _modes(samples: Tensor, source: Any) -> dict[str, float]:

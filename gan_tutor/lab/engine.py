@@ -302,10 +302,12 @@ class Engine:
 def _adapted(recipe: Recipe, changed: dict[str, Any]) -> Recipe:
     """Return the recipe with the changes; networks follow when the data goes from points to images or back."""
     values = asdict(recipe) | changed
-    known = Recipe(data=changed["data"]) if "data" in changed else recipe
+    known = Recipe(data=changed["data"], points=changed.get("points", "")) if "data" in changed else recipe
     if len(recipes.sample_shape(known)) != len(recipes.sample_shape(recipe)):
         model = recipes.named("digits" if len(recipes.sample_shape(known)) == 3 else "ring")
         values |= {field: getattr(model, field) for field in recipes.ARCHITECTURE}
+    if "data" in changed and changed["data"] != "drawn":
+        values["points"] = ""
     if "data" in changed and changed["data"] not in CLASSES:
         values["condition"] = "none"
     return recipes.from_dict(values)

@@ -5,7 +5,6 @@ import json
 import secrets
 import threading
 import weakref
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +106,8 @@ class Lab(anywidget.AnyWidget):
         """Return the element for a page without a kernel, with recipe and teacher's options for the page's engine."""
         engine, recipe = self.engine, self.engine.recipe
         options = {
-            "recipe": json.dumps(asdict(recipe)), "lock": " ".join(engine.lock), "hide": " ".join(engine.hide),
-            "group": engine.group or "",
+            "recipe": json.dumps(recipes.changes(Recipe(), recipe)), "lock": " ".join(engine.lock),
+            "hide": " ".join(engine.hide), "group": engine.group or "",
         }  # fmt: skip
         attributes = "".join(f' data-{name}="{html.escape(text)}"' for name, text in options.items() if text)
         return (

@@ -23,7 +23,7 @@ def record(recipe: Recipe, cache: str | Path) -> Path:
 
     Its name is a hash of the recipe and of the library's source: a change of either makes it anew.
     """
-    name = f"recording-{_cause(recipe)}"
+    name = f"recording-{cause(recipes.to_json(recipe))}"
     path = Path(cache) / f"{name}.js"
     if path.is_file():
         return path
@@ -62,8 +62,10 @@ def frames(path: str | Path) -> list[tuple[dict[str, Any], dict[str, NDArray[Any
     return found
 
 
-def _cause(recipe: Recipe) -> str:
-    digest = hashlib.sha256(recipes.to_json(recipe).encode())
-    for path in sorted(Path(gan_tutor.__file__).parent.rglob("*.py")):
+def cause(what: str) -> str:
+    """Return a short hash of a text and of the library's source: what is made from both need not be made again."""
+    digest = hashlib.sha256(what.encode())
+    folder = Path(gan_tutor.__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.c")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

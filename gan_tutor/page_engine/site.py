@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from gan_tutor import data, recipes
 from gan_tutor.lab.controls import CONTROLS, PRESETS
-from gan_tutor.page_engine import bundle, recording
+from gan_tutor.page_engine import bundle, manifest, recording
 from gan_tutor.page_engine.scripts import as_json, packed, script
 from gan_tutor.recipes import Recipe
 from gan_tutor.recipes.record import CLASSES, NOT_NEGATIVE, POSITIVE, SHARES
@@ -33,7 +33,7 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     folder.mkdir(parents=True, exist_ok=True)
     on_pages = list(wanted)
     played = [*on_pages, *(preset.recipe for preset in PRESETS)]
-    bundles = {bundle.build(recipe, cache) for recipe in played}
+    bundles = set(compiled(played, cache))
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
     sources |= {name: _density(name) for name in DENSITIES}
     for path in bundles:
@@ -49,9 +49,25 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     return recordings
 
 
+def compiled(played: Iterable[Recipe], cache: Path) -> list[Path]:
+    """Return the bundles that serve some recipes, one for each pair of architectures.
+
+    What is in the cache for the same architectures and the same source of the library is not traced again.
+    """
+    pairs = {as_json([manifest.matching(recipe), recipes.sample_shape(recipe)]): recipe for recipe in played}
+    found = []
+    for pair, recipe in pairs.items():
+        note = cache / f"bundle-{recording.cause(pair)}.txt"
+        if not note.is_file() or not (cache / note.read_text(encoding="utf-8")).is_file():
+            cache.mkdir(parents=True, exist_ok=True)
+            note.write_text(bundle.build(recipe, cache).name, encoding="utf-8")
+        found.append(cache / note.read_text(encoding="utf-8"))
+    return found
+
+
 def describe(bundles: Iterable[Path], sources: dict[str, Any]) -> dict[str, Any]:
     """Return the site's list: what a recipe may hold, the controls and presets, the data, and what was compiled."""
-    compiled = [bundle.read(path)[0] for path in bundles]
+    manifests = [bundle.read(path)[0] for path in bundles]
     return {
         "version": VERSION,
         "defaults": asdict(Recipe()),
@@ -67,7 +83,7 @@ def describe(bundles: Iterable[Path], sources: dict[str, Any]) -> dict[str, Any]
         },
         "bundles": [
             {"key": m["key"], "match": m["match"], "sample": m["sample"], "latents": [int(n) for n in m["init"]]}
-            for m in compiled
+            for m in manifests
         ],
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_tutor import checkpoints, data, losses, networks, objectives, penalties, training
-from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict
+from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict, places
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -177,6 +177,8 @@ def source(recipe: Recipe) -> Any:
         return data.torchvision_set(recipe.data, recipe.data_root)
     if recipe.data in ("digits", "fashion", "stacked_digits"):
         return getattr(data, recipe.data)()
+    if recipe.data == "drawn":
+        return data.drawn(places(recipe.points))
     if recipe.data == "gaussian":
         density = data.gaussian(4.0, 1.25)
     elif recipe.data == "point":

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from gan_tutor import losses
 
 DataName = Literal[
-    "gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point",
+    "gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point", "drawn",
     "digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA",
 ]  # fmt: skip
 LossName = Literal[
@@ -26,7 +26,8 @@ class Recipe:
 
     Attributes:
         data: What to imitate: a density, an image set inside the package (digits, fashion,
-            stacked_digits), or one of torchvision's.
+            stacked_digits), or one of torchvision's; "drawn" is small Gaussians at `points`.
+        points: Where drawn data lies: "x,y x,y ..." in data units, up to 150 places within 10 of 0; else empty.
         standardize: Shift and scale a density to mean 0 and unit root mean square.
         data_root: Folder of torchvision's sets; they are read from it and never downloaded by a recipe.
         generator: Architecture of G.
@@ -72,6 +73,7 @@ class Recipe:
     """
 
     data: DataName = "ring"
+    points: str = ""
     standardize: bool = False
     data_root: str = "data"
     generator: Literal["mlp", "dcgan"] = "mlp"
@@ -175,10 +177,30 @@ def _check_values(recipe: Recipe) -> None:
             "penalty must be none and schedule constant with condition auxiliary, whose classification loss takes the "
             f"penalty's place and is not scheduled, got {recipe.penalty} and {recipe.schedule}"
         )
+    if (recipe.data == "drawn") != bool(recipe.points):
+        refuse(f"points must hold the places of drawn data, and be empty for other data, got {recipe.points!r}")
+    if recipe.points:
+        places(recipe.points)
     if recipe.real_target != 1.0:
         losses.label_smoothing(losses.LOSSES[recipe.loss], recipe.real_target)
-    if recipe.standardize and (is_image or recipe.data in ("point", "swiss_roll", "two_moons")):
+    if recipe.standardize and (is_image or recipe.data in ("point", "swiss_roll", "two_moons", "drawn")):
         refuse(f"standardize must be False for {recipe.data}: only mixtures can be standardized")
+
+
+def places(points: str) -> list[tuple[float, float]]:
+    """Return the pairs of numbers in the text of a recipe's `points`.
+
+    Raises:
+        ValueError: The text is not 1 to 150 pairs "x,y" with spaces between, each number within 10 of 0.
+    """
+    pairs = [pair.split(",") for pair in points.split(" ")]
+    try:
+        found = [(float(x), float(y)) for x, y in pairs]
+    except ValueError as error:
+        raise ValueError(f'points must be pairs "x,y" with one space between them, got {points[:60]!r}') from error
+    if len(found) > 150 or not all(abs(value) <= 10 for pair in found for value in pair):
+        raise ValueError(f"points must be at most 150 pairs of numbers within 10 of 0, got {len(found)} pairs")
+    return found
 
 
 def to_json(recipe: Recipe) -> str:

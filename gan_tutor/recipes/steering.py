@@ -28,7 +28,7 @@ def changes(old: Recipe, new: Recipe) -> dict[str, Any]:
 def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
     """Return what cannot go on when a game changes from one recipe to the other: of "data", "G", "D", in this order."""
     changed = set(changes(old, new))
-    data = bool(changed & {"data", "data_root", "standardize"})
+    data = bool(changed & {"data", "points", "data_root", "standardize"})
     # Players of other data go on if its samples have the same shape: a G of one ring can walk to another.
     shape = games.sample_shape(old) != games.sample_shape(new)
     parts = {"data": data, "G": shape or bool(changed & OF_G), "D": shape or bool(changed & OF_D)}

@@ -12,6 +12,7 @@ MIXTURES_2D = {
     "ring": lambda: data.ring(sigma=0.15),
     "grid": lambda: data.grid(sigma=0.3),
     "gaussian": lambda: data.gaussian([1.0, -0.5], 0.7),
+    "drawn": lambda: data.drawn([(0.0, 1.0), (-1.5, 0.5), (2.0, -2.0)], 0.2),
     "ring standardized": lambda: data.ring().standardized(),
     "uneven": lambda: data.Mixture(
         "uneven", torch.tensor([[0.0, 0.0], [2.0, 1.0]]), torch.tensor([0.3, 0.6]), torch.tensor([0.8, 0.2])

@@ -35,6 +35,12 @@ def test_other_densities_get_a_wasserstein_distance_and_that_of_two_real_draws(m
     assert (exact["wasserstein"] > 0) == (source.name != "point")
 
 
+def test_modes_that_touch_have_no_coverage_to_measure(generator):
+    apart, touching = (data.drawn([(0.0, 0.0), (gap, 0.0)], sigma=0.1) for gap in (0.61, 0.59))
+    assert "modes" in score(apart.sample(100, generator), apart, generator)
+    assert set(score(touching.sample(100, generator), touching, generator)) == {"wasserstein", "perfect_wasserstein"}
+
+
 def test_the_real_draws_come_from_the_given_generator():
     samples = torch.zeros(50, 2)
     first, again, other = (

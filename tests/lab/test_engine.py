@@ -310,3 +310,16 @@ def test_a_run_that_was_broken_off_can_be_taken_back_and_go_on(ask):
     ask(engine, "rewind", step=50)
     engine.advance(3)
     assert engine.game.step == 53
+
+
+def test_drawn_data_takes_the_place_of_the_ring_and_goes_again():
+    engine = Engine(Recipe(width_g=8, width_d=8, batch_size=16))
+    engine.advance(3)
+    reply, _ = engine.handle({"type": "set", "changes": {"data": "drawn", "points": "1,1 -1,0.5"}})
+    assert reply["note"] == "New: data; everything else goes on"
+    assert (reply["recipe"]["points"], reply["source"]["name"], reply["step"]) == ("1,1 -1,0.5", "drawn", 3)
+    refused, _ = engine.handle({"type": "set", "changes": {"points": "1,x"}})
+    assert refused["type"] == "error"
+    assert "points must be pairs" in refused["message"]
+    reply, _ = engine.handle({"type": "set", "changes": {"data": "two_moons"}})
+    assert (reply["recipe"]["points"], reply["source"]["name"]) == ("", "two_moons")

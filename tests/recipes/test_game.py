@@ -36,6 +36,17 @@ def test_every_source_inside_the_package_builds_and_runs(name):
     assert training.generate(game.ema, 3, 2, game.generator).shape == (3, *game.source.shape)
 
 
+def test_drawn_data_lies_where_the_recipe_says():
+    game, _ = played(replace(SMALL, data="drawn", points="1,0 -1,0.5", steps=2))
+    x, k = game.source.sample_labelled(500, game.generator)
+    assert game.source.shape == recipes.sample_shape(game.recipe) == (2,)
+    for number, place in enumerate([(1.0, 0.0), (-1.0, 0.5)]):
+        of_this = x[k == number]
+        assert 200 < len(of_this) < 300
+        assert torch.allclose(of_this.mean(0), torch.tensor(place), atol=0.02)
+        assert of_this.std(0).tolist() == pytest.approx([0.05, 0.05], abs=0.01)
+
+
 @pytest.mark.parametrize("name", losses.LOSSES)
 @pytest.mark.parametrize("penalty", ["none", *penalties.PENALTIES])
 def test_every_loss_runs_with_every_penalty(name, penalty):

@@ -1,12 +1,14 @@
 """The Recipe: every impossible value is refused by the field's name, and JSON brings the same record back."""
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 
 import pytest
 
 from gan_tutor import recipes
 from gan_tutor.recipes import Recipe
+from gan_tutor.recipes.record import places
 
 COUNTS = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps")
 RATES = ("lr_g", "lr_d")
@@ -38,6 +40,7 @@ WRONG = [
     *[(name, value, "of type float") for name in (*RATES, *WEIGHTS, *SHARES) for value in ("0.1", None, True)],
     *[(name, value, "of type bool") for name in SWITCHES for value in (1, 0, "yes", None)],
     ("data_root", 3, "of type str"),
+    *[("points", value, "of type str") for value in (3, None, [[0, 1]])],
     *[(name, value, "one of") for name, wrong in CHOICES.items() for value in (wrong, None, 3)],
     *[("real_target", value, r"in \(0\.5, 1\]") for value in (0.5, 0.0, 1.1)],
 ]
@@ -48,6 +51,29 @@ def test_an_impossible_value_is_refused_by_name(name, value, must):
     with pytest.raises(ValueError, match=f"^{name} must be {must}.*, got ") as error:
         Recipe(**{name: value})
     assert repr(value) in str(error.value) or str(value) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ("1,2 3", "points must be pairs \"x,y\" with one space between them, got '1,2 3'"),
+        ("1,2  3,4", "with one space between them"),
+        ("1,b", "with one space between them"),
+        ("1,11", "at most 150 pairs of numbers within 10 of 0, got 1 pairs"),
+        ("0,nan", "within 10 of 0"),
+        (" ".join(["0,0"] * 151), "got 151 pairs"),
+        ("", "points must hold the places of drawn data, and be empty for other data, got ''"),
+    ],
+)
+def test_bad_places_of_drawn_data_are_refused(points, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Recipe(data="drawn", points=points)
+
+
+def test_only_drawn_data_has_places():
+    with pytest.raises(ValueError, match="be empty for other data, got '0,1'"):
+        Recipe(points="0,1")
+    assert places("0.5,-1 -2,1e-1") == [(0.5, -1.0), (-2.0, 0.1)]
 
 
 def test_every_field_has_a_wrong_value_here():
@@ -130,7 +156,7 @@ def test_missing_fields_take_their_defaults():
 
 def test_unknown_fields_are_refused_by_name_with_the_known_ones():
     with pytest.raises(
-        ValueError, match="a recipe has no field 'batchsize', 'z_dim'; its fields are data, standardize,"
+        ValueError, match="a recipe has no field 'batchsize', 'z_dim'; its fields are data, points, standardize,"
     ):
         recipes.from_json('{"z_dim": 3, "steps": 7, "batchsize": 3}')
 

@@ -4,6 +4,7 @@ import { Clock, LOST_AFTER_MS } from "./clock";
 import { type Comparison, comparison, isShared, type Party } from "./compare";
 import { type Shelf, takeaway } from "./dialog";
 import { make } from "./dom";
+import { drawing } from "./drawing";
 import type { Engine } from "./engine";
 import { keepKeys } from "./keys";
 import { type ControlPanel, controlPanel } from "./panel";
@@ -22,7 +23,7 @@ import { type Act, SlowMotion } from "./slow_motion";
 import { reducedMotion, type Theme } from "./theme";
 import { timeline } from "./timeline";
 import { type Press, transport } from "./transport";
-import { divergedWords, lostWords } from "./words";
+import { divergedWords, lostWords, savedWords } from "./words";
 
 const BUDGET_MS = 30;
 const CALM_BUDGET_MS = 100;
@@ -44,6 +45,10 @@ export class Session implements Party {
   private readonly transport = transport((what) => this.press(what));
   private readonly timeline = timeline((step) => this.stopThen({ type: "rewind", step }));
   private readonly presets = presetButtons((name) => this.send({ type: "preset", name }));
+  private readonly drawing = drawing({
+    extent: () => this.state?.source.extent ?? null,
+    drawn: (points) => this.command({ type: "set", changes: { data: "drawn", points } }),
+  });
   private readonly dialog = takeaway(() => this.state?.engine ?? "kernel");
   private readonly leaveKeys: () => void;
   private readonly firstAnswer: ReturnType<typeof setTimeout>;
@@ -62,6 +67,7 @@ export class Session implements Party {
       presets: this.presets.element,
       panel: this.panel.element,
       dialog: this.dialog.element,
+      drawing: this.drawing,
     };
     this.screen = new Screen(root, parts, {
       layersChanged: () => this.clock.refresh(),
@@ -193,7 +199,7 @@ export class Session implements Party {
     if (message.type === "state") this.takeState(message);
     else if (message.type === "frame") this.takeFrame(message, buffers);
     else if (message.type === "code") this.dialog.open(message, this.shelf);
-    else if (message.type === "saved") this.note(`Saved ${message.path} and ${message.metrics_path}`);
+    else if (message.type === "saved") this.note(savedWords(message));
     else if (message.type === "error") this.takeError(message);
   }
 
@@ -212,6 +218,7 @@ export class Session implements Party {
     this.compared();
     this.presets.show(this.group ? [] : state.presets, state.preset);
     if (state.note) this.note(state.note);
+    this.drawing.offer(canDraw(state));
     this.group?.announce(this);
     this.follow(state);
     this.clock.refresh();
@@ -318,4 +325,10 @@ export class Session implements Party {
     this.screen.mark(differences);
     if (this.state) this.panel.show(this.state, differences ?? []);
   }
+}
+
+/** Data can be drawn where it is points of the plane, and may be changed. */
+function canDraw({ source, engine, locked, hidden, recipe }: StateReply): boolean {
+  const barred = [...locked, ...hidden].some((field) => field === "data" || field === "points");
+  return source.kind === "points" && engine !== "replay" && !barred && recipe.condition === "none";
 }

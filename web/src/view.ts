@@ -5,6 +5,7 @@ import { make } from "./dom";
 import { type Act, STOPS } from "./slow_motion";
 import baseCss from "./style/base.css";
 import chartsCss from "./style/charts.css";
+import drawCss from "./style/draw.css";
 import formCss from "./style/form.css";
 import layoutCss from "./style/layout.css";
 import stageCss from "./style/stage.css";
@@ -19,19 +20,19 @@ const LEGEND = `
 
 export type View = ReturnType<typeof buildView>;
 
-const STYLE = [uplotCss, baseCss, stageCss, chartsCss, formCss, layoutCss].join("");
+const STYLE = [uplotCss, baseCss, stageCss, drawCss, chartsCss, formCss, layoutCss].join("");
 
 export type Parts = Record<
   "presets" | "transport" | "timeline" | "layers" | "meters" | "panel" | "charts",
   HTMLElement
-> & { dialog: HTMLDialogElement };
+> & { dialog: HTMLDialogElement; drawing: { button: HTMLElement; pad: HTMLElement; bar: HTMLElement } };
 
 /** Builds the skeleton into a shadow root; `parts` are the pieces that have a life of their own. */
 export function buildView(root: ShadowRoot, parts: Parts) {
   const mark = make("h2", { class: "mark", hidden: true });
   const lead = make("p", { class: "lead" });
   const canvas = make("canvas", { role: "img", "aria-label": "The lab’s picture; nothing has come yet" });
-  const scene = make("div", { class: "scene" }, canvas);
+  const scene = make("div", { class: "scene" }, canvas, parts.drawing.pad);
   const legend = make("div", { class: "legend" });
   legend.innerHTML = LEGEND;
   const status = make("div", { class: "status" });
@@ -42,7 +43,8 @@ export function buildView(root: ShadowRoot, parts: Parts) {
     "section",
     { class: "stage", "aria-label": "Picture and training" },
     scene,
-    make("div", { class: "key" }, legend, parts.layers),
+    make("div", { class: "key" }, legend, parts.layers, parts.drawing.button),
+    parts.drawing.bar,
     explanation.element,
     parts.transport,
     parts.timeline,

@@ -1,7 +1,7 @@
 // What the lab says about itself.
 
 import { count, measured } from "./format";
-import type { FrameReply, Metric, Recipe, StateReply, Value } from "./protocol";
+import type { FrameReply, Metric, Recipe, SavedReply, StateReply, Value } from "./protocol";
 import { formatValue } from "./scales";
 
 export const NO_ENGINE = "This lab runs in the notebook.";
@@ -16,6 +16,11 @@ const LOST: Record<StateReply["engine"], string> = {
 
 export function lostWords(engine: StateReply["engine"]): string {
   return LOST[engine];
+}
+
+/** Where a run was saved: in one file or in two. */
+export function savedWords({ path, metrics_path }: SavedReply): string {
+  return path === metrics_path ? `Saved ${path}` : `Saved ${path} and ${metrics_path}`;
 }
 
 const LOOK: Record<StateReply["source"]["kind"], string> = {

@@ -9,6 +9,8 @@ export interface Viewport {
   y(value: number): number;
   /** Pixels of one data unit. */
   scale: number;
+  /** From pixels back to data coordinates. */
+  place(px: number, py: number): [x: number, y: number];
 }
 
 /** Share of an extent's height within which all data lie: the rest is margin, and may be cut off. */
@@ -26,6 +28,7 @@ export function viewport(extent: Extent, width: number, height: number): Viewpor
     scale,
     x: (value) => left + (value - x0) * scale,
     y: (value) => top + (y1 - value) * scale,
+    place: (px, py) => [x0 + (px - left) / scale, y1 - (py - top) / scale],
   };
 }
 

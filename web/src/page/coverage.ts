@@ -39,6 +39,12 @@ export function perfectSampler({ means, weights }: MixtureData, n: number): Cove
   return { modes: Math.round(modes), highQuality: quality, reverseKl: (means.length - 1) / (2 * quality * n) };
 }
 
+/** Whether no two balls of 3 sigma meet: only then is a sample of one mode, and a perfect sampler's score known. */
+export function apart({ means, sigmas }: MixtureData): boolean {
+  const least = 6 * Math.max(...sigmas);
+  return means.every((a, i) => means.slice(i + 1).every((b) => Math.hypot(...a.map((v, k) => v - b[k]!)) > least));
+}
+
 export function coverageMetrics(x: Float32Array, mixture: MixtureData): Metric[] {
   const got = coverage(x, mixture);
   const best = perfectSampler(mixture, x.length / mixture.means[0]!.length);

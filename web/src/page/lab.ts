@@ -20,7 +20,7 @@ import { Game } from "./game";
 import { Journal } from "./journal";
 import { Machine } from "./machine";
 import type { Manifest, Site } from "./manifest";
-import { adapted, bundleOf, changes, Refusal, reachable, rebuilt, sourceName, toLink } from "./recipes";
+import { adapted, bundleOf, changes, Refusal, reachable, rebuilt, toLink } from "./recipes";
 import { Snapshots } from "./snapshots";
 import type { Source } from "./sources";
 import { type Shown, View } from "./view";
@@ -34,7 +34,7 @@ const HISTORY_ROWS = 200;
 export interface Supplies {
   site: Site;
   program(key: string): Promise<{ module: WebAssembly.Module; manifest: Manifest }>;
-  source(name: string): Promise<Source>;
+  source(recipe: Recipe): Promise<Source>;
 }
 
 export interface Options {
@@ -144,7 +144,7 @@ export class PageLab {
     }
     const [{ module, manifest }, source] = await Promise.all([
       this.supplies.program(key),
-      this.supplies.source(sourceName(recipe)),
+      this.supplies.source(recipe),
     ]);
     return new Game(recipe, new Machine(module, manifest), source);
   }

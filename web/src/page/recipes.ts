@@ -2,7 +2,7 @@
 // The rules are gan_tutor/recipes/record.py's; the build writes them into the site's list.
 
 import type { Recipe, Value } from "../protocol";
-import type { Site } from "./manifest";
+import type { MixtureData, Site } from "./manifest";
 
 /** What the notebook would say no to, or this page cannot do. */
 export class Refusal extends Error {
@@ -21,7 +21,7 @@ export interface Rule {
   bound: "positive" | "not negative" | "share" | null;
 }
 
-const DATA_FIELDS = ["data", "data_root", "standardize"];
+const DATA_FIELDS = ["data", "points", "data_root", "standardize"];
 const OF_BOTH = ["condition"];
 
 export function changes(from: Recipe, to: Recipe): Record<string, Value> {
@@ -37,6 +37,10 @@ export function checked(values: Record<string, unknown>, site: Site): Recipe {
     if (!rule) throw new Refusal(`a recipe has no field '${field.slice(0, 40)}'`);
     recipe[field] = checkedValue(field, value, rule);
   }
+  if ((recipe.data === "drawn") !== (recipe.points !== "")) {
+    throw new Refusal("points must hold the places of drawn data, and be empty for other data", "points");
+  }
+  if (recipe.data === "drawn") placesOf(String(recipe.points));
   if (Number(recipe.real_target) !== 1) {
     if (!["minimax", "nonsaturating"].includes(String(recipe.loss))) {
       throw new Refusal(`label smoothing needs the loss minimax or nonsaturating, got ${recipe.loss}`, "real_target");
@@ -95,7 +99,26 @@ export function sourceName(recipe: Recipe): string {
   return recipe.standardize ? `${recipe.data} standardized` : String(recipe.data);
 }
 
+const PAIR = /^-?\d{1,2}(\.\d{1,6})?,-?\d{1,2}(\.\d{1,6})?$/;
+const MOST_PLACES = 150;
+
+/** The places in the text of a recipe's points. */
+export function placesOf(points: string): number[][] {
+  const pairs = points.split(" ");
+  const places = pairs.map((pair) => pair.split(",").map(Number));
+  const good = pairs.every((pair) => PAIR.test(pair)) && places.flat().every((value) => Math.abs(value) <= 10);
+  if (good && pairs.length <= MOST_PLACES) return places;
+  throw new Refusal(`points must be at most ${MOST_PLACES} pairs "x,y" of numbers within 10 of 0`, "points");
+}
+
+/** Drawn data: equal Gaussians at the places, as gan_tutor.data.drawn makes them. */
+export function drawnData(points: string): MixtureData {
+  const means = placesOf(points);
+  return { kind: "mixture", means, sigmas: means.map(() => 0.05), weights: means.map(() => 1 / means.length) };
+}
+
 export function shapeOf(recipe: Recipe, site: Site): number[] | null {
+  if (recipe.data === "drawn") return [2];
   const data = site.sources[sourceName(recipe)];
   if (!data) return null;
   if (data.kind === "mixture") return [data.means[0]!.length];
@@ -120,6 +143,7 @@ export function adapted(recipe: Recipe, changed: Record<string, Value>, site: Si
     if (model)
       for (const field of [...site.architecture.G, ...site.architecture.D]) values[field] = model.recipe[field]!;
   }
+  if ("data" in changed && changed.data !== "drawn") values.points = "";
   if ("data" in changed && !(String(changed.data) in site.classes)) values.condition = "none";
   return checked(values, site);
 }

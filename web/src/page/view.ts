@@ -1,7 +1,7 @@
 // What a frame of the page shows: the arrays and numbers of gan_tutor/lab/view.py.
 
 import type { Extent, LayerName, Metric } from "../protocol";
-import { coverageMetrics, wasserstein } from "./coverage";
+import { apart, coverageMetrics, wasserstein } from "./coverage";
 import { type Game, spread } from "./game";
 import type { Block } from "./machine";
 import { size } from "./manifest";
@@ -106,7 +106,7 @@ export class View {
   metrics(): Metric[] {
     const { mixture } = this.game.source;
     if (!mixture) return [];
-    const known = mixture.means.length > 1 && mixture.sigmas.every((sigma) => sigma > 0);
+    const known = mixture.means.length > 1 && mixture.sigmas.every((sigma) => sigma > 0) && apart(mixture);
     const n = known ? METRIC_SAMPLES : 1000;
     const { classes } = this;
     const y = classes ? Int32Array.from({ length: n }, (_, i) => i % classes) : null;

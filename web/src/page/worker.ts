@@ -3,6 +3,7 @@
 import type { Control } from "../protocol";
 import { type Options, PageLab, type Supplies } from "./lab";
 import type { Manifest, Site, SourceData } from "./manifest";
+import { drawnData, sourceName } from "./recipes";
 import { curveSource, imageSource, mixtureSource, type Source } from "./sources";
 
 /** From the page: how to begin, what was asked for, or a message to the lab. */
@@ -44,8 +45,9 @@ function suppliesOf(site: Site): Supplies {
   return {
     site,
     program: (key) => need("program", key),
-    source: async (name) => {
-      const data: SourceData | undefined = site.sources[name];
+    source: async (recipe) => {
+      const name = sourceName(recipe);
+      const data: SourceData | undefined = name === "drawn" ? drawnData(String(recipe.points)) : site.sources[name];
       if (!data) throw new Error(`this page has no data ${name}`);
       if (data.kind === "mixture") return mixtureSource(data);
       if (data.kind === "curve") return curveSource(data);
