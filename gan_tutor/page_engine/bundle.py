@@ -11,6 +11,7 @@ import torch
 
 from gan_tutor import recipes
 from gan_tutor.page_engine import lowering, manifest, programs
+from gan_tutor.page_engine.optimizers import OPTIMIZERS
 from gan_tutor.page_engine.programs import LATENT, Player, Port, Program
 from gan_tutor.recipes import Recipe
 
@@ -70,6 +71,7 @@ def describe(recipe: Recipe, G: Player, D: Player, found: list[Program]) -> dict
         "G": _player(G),
         "D": _player(D),
         **manifest.loss_columns(),
+        "optimizers": {name: list(knobs) for name, (_, knobs) in OPTIMIZERS.items()},
         "programs": {
             program.name: {"inputs": _ports(program.inputs), "outputs": _ports(program.outputs)} for program in found
         },

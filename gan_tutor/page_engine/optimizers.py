@@ -3,6 +3,9 @@
 Every function maps (theta, state_0, state_1, gradient, knobs) to (theta, state_0, state_1, norm). The knobs change from
 step to step, so that one compiled program serves every learning rate. An optimiser that needs less state passes the
 rest through. `norm` is the gradient's Euclidean length, shape (1,).
+
+Decay rates come as what is missing to 1: of a float32 next to 1 the difference has only a few digits, and torch takes
+it in double precision.
 """
 
 from collections.abc import Callable
@@ -15,24 +18,24 @@ Optimizer = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Update]
 
 
 def adam(theta: Tensor, m: Tensor, v: Tensor, gradient: Tensor, knobs: Tensor) -> Update:
-    """Adam: m and v are the moments; knobs are lr, beta1, beta2, 1 / (1 - beta1^t), 1 / (1 - beta2^t), clip.
+    """Adam: m and v are the moments; knobs are lr, 1 - beta1, 1 - beta2, 1 / (1 - beta1^t), 1 / (1 - beta2^t), clip.
 
     theta <- theta - lr m_hat / (sqrt(v_hat) + eps), then every entry into [-clip, clip]. Source: kingma2015adam.
     """
-    lr, beta1, beta2, unbias_m, unbias_v, clip = knobs.unbind(0)
-    m = beta1 * m + (1 - beta1) * gradient
-    v = beta2 * v + (1 - beta2) * gradient * gradient
+    lr, new_m, new_v, unbias_m, unbias_v, clip = knobs.unbind(0)
+    m = (1 - new_m) * m + new_m * gradient
+    v = (1 - new_v) * v + new_v * gradient * gradient
     theta = theta - (lr * unbias_m) * m / (v.sqrt() * unbias_v.sqrt() + EPS)
     return _clipped(theta, clip), m, v, _norm(gradient)
 
 
 def rmsprop(theta: Tensor, v: Tensor, unused: Tensor, gradient: Tensor, knobs: Tensor) -> Update:
-    """RMSprop: v is the smoothed squared gradient; knobs are lr, alpha, clip.
+    """RMSprop: v is the smoothed squared gradient; knobs are lr, 1 - alpha, clip.
 
     theta <- theta - lr gradient / (sqrt(v) + eps), then every entry into [-clip, clip].
     """
-    lr, alpha, clip = knobs.unbind(0)
-    v = alpha * v + (1 - alpha) * gradient * gradient
+    lr, new, clip = knobs.unbind(0)
+    v = (1 - new) * v + new * gradient * gradient
     return _clipped(theta - lr * gradient / (v.sqrt() + EPS), clip), v, unused * 1, _norm(gradient)
 
 
@@ -56,8 +59,8 @@ def _norm(gradient: Tensor) -> Tensor:
 
 
 OPTIMIZERS: dict[str, tuple[Optimizer, tuple[str, ...]]] = {
-    "adam": (adam, ("lr", "beta1", "beta2", "unbias_m", "unbias_v", "clip")),
-    "rmsprop": (rmsprop, ("lr", "alpha", "clip")),
+    "adam": (adam, ("lr", "1 - beta1", "1 - beta2", "1 / (1 - beta1^t)", "1 / (1 - beta2^t)", "clip")),
+    "rmsprop": (rmsprop, ("lr", "1 - alpha", "clip")),
     "sgd": (sgd, ("lr", "momentum", "first", "clip")),
 }
 """Each optimiser by its name in a recipe, with the names of its knobs."""

@@ -28,6 +28,8 @@ def trace(program: Program) -> torch.fx.GraphModule:
     example = [torch.rand(port.shape) for port in program.inputs]
     recorded = make_fx(program.function, decomposition_table=_decompositions())(*example)
     _drop_copies(recorded)
+    if not any(port.name.startswith("buffers") for port in program.inputs):
+        return recorded
     pure = make_fx(functionalize(recorded, remove="mutations"), decomposition_table=_decompositions())(*example)
     _drop_copies(pure)
     return pure

@@ -130,9 +130,9 @@ class Turns:
         clip = recipe.clip if letter == "D" and recipe.clip else OFF
         knobs = {
             "adam": [
-                rate, recipe.beta1, recipe.beta2, 1 / (1 - recipe.beta1**t), 1 / (1 - recipe.beta2**t), clip,
+                rate, 1 - recipe.beta1, 1 - recipe.beta2, 1 / (1 - recipe.beta1**t), 1 / (1 - recipe.beta2**t), clip,
             ],
-            "rmsprop": [rate, recipe.beta2, clip],
+            "rmsprop": [rate, 1 - recipe.beta2, clip],
             "sgd": [rate, recipe.beta1, float(t == 1), clip],
         }[recipe.optimizer]  # fmt: skip
         state = {"theta": self.theta[letter], "state_0": self.moments[letter][0], "state_1": self.moments[letter][1]}

@@ -272,8 +272,8 @@ export class Game {
     const program = `${recipe.optimizer}_${side.toLowerCase()}`;
     const [beta1, beta2] = [Number(recipe.beta1), Number(recipe.beta2)];
     const knobs = {
-      adam: [rate, beta1, beta2, 1 / (1 - beta1 ** player.steps), 1 / (1 - beta2 ** player.steps), clip],
-      rmsprop: [rate, beta2, clip],
+      adam: [rate, 1 - beta1, 1 - beta2, 1 / (1 - beta1 ** player.steps), 1 / (1 - beta2 ** player.steps), clip],
+      rmsprop: [rate, 1 - beta2, clip],
       sgd: [rate, beta1, player.steps === 1 ? 1 : 0, clip],
     }[String(recipe.optimizer) as "adam" | "rmsprop" | "sgd"];
     const { theta, state_0, state_1 } = player.held;
