@@ -33,9 +33,13 @@ export function changes(from: Recipe, to: Recipe): Record<string, Value> {
 export function checked(values: Record<string, unknown>, site: Site): Recipe {
   const recipe: Recipe = { ...site.defaults };
   for (const [field, value] of Object.entries(values)) {
-    const rule = site.rules[field];
+    const rule = Object.hasOwn(site.rules, field) ? site.rules[field] : undefined;
     if (!rule) throw new Refusal(`a recipe has no field '${field.slice(0, 40)}'`);
     recipe[field] = checkedValue(field, value, rule);
+    const most = 10 * (site.controls.find((spec) => spec.field === field)?.max ?? Number.POSITIVE_INFINITY);
+    if (rule.type === "int" && Number(value) > most) {
+      throw new Refusal(`${field} must be at most ${most} on a page, got ${value}`, field);
+    }
   }
   if ((recipe.data === "drawn") !== (recipe.points !== "")) {
     throw new Refusal("points must hold the places of drawn data, and be empty for other data", "points");
@@ -149,7 +153,7 @@ export function adapted(recipe: Recipe, changed: Record<string, Value>, site: Si
 }
 
 const LINK = "#lab=";
-const SIMPLE = /^[A-Za-z0-9_-]*$/;
+const SIMPLE = /^[A-Za-z0-9_-]*={0,2}$/;
 
 /** The fragment that gives this recipe: the one that gan_tutor.recipes.to_link writes. */
 export function toLink(recipe: Recipe, site: Site): string {
@@ -177,7 +181,8 @@ export function fromLink(fragment: string, site: Site): Linked {
   const fields = (name: string) => (named.get(name) ?? "").split(",").filter((field) => field !== "");
   const [lock, hide] = [fields("lock"), fields("hide")];
   for (const field of [...lock, ...hide]) {
-    if (!(field in site.defaults)) throw new Refusal("the link locks or hides a setting that does not exist");
+    if (!Object.hasOwn(site.defaults, field))
+      throw new Refusal("the link locks or hides a setting that does not exist");
   }
   let values: unknown;
   try {

@@ -41,22 +41,26 @@ export function mixtureSource(data: MixtureData): Source {
 
 type Path = (t: number) => [x: number, y: number];
 
+const f = Math.fround;
+
+/** The curves of gan_tutor/data/densities.py, rounded to float32 where torch rounds. */
 const PATHS: Record<CurveData["curve"], Path> = {
   swiss_roll: (t) => {
-    const angle = 1.5 * Math.PI * (1 + 2 * t);
-    const radius = (0.5 / Math.PI) * angle;
-    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+    const angle = f(f(1.5 * Math.PI) * f(1 + 2 * t));
+    const unit = f(0.5 / Math.PI);
+    return [f(f(angle * f(Math.cos(angle))) * unit), f(f(angle * f(Math.sin(angle))) * unit)];
   },
   two_moons: (t) => {
     const upper = t < 0.5 ? 1 : 0;
-    const angle = Math.PI * (upper ? 2 * t : 2 * t - 1);
+    const angle = f(f(Math.PI) * f(upper ? 2 * t : 2 * t - 1));
     const side = 2 * upper - 1;
-    return [side * Math.cos(angle) - upper + 0.5, side * (Math.sin(angle) - 0.25)];
+    return [f(f(side * f(Math.cos(angle)) - upper) + 0.5), f(side * f(f(Math.sin(angle)) - 0.25))];
   },
 };
 
 export function curveSource({ curve, sigma }: CurveData): Source {
   const path = PATHS[curve];
+  const width = f(sigma);
   return {
     shape: [2],
     mixture: null,
@@ -68,8 +72,8 @@ export function curveSource({ curve, sigma }: CurveData): Source {
       twister.normal(x);
       for (let i = 0; i < n; i++) {
         const [u, v] = path(t[i]!);
-        x[2 * i] = u + sigma * x[2 * i]!;
-        x[2 * i + 1] = v + sigma * x[2 * i + 1]!;
+        x[2 * i] = u + f(width * x[2 * i]!);
+        x[2 * i + 1] = v + f(width * x[2 * i + 1]!);
       }
       return { x, labels: null };
     },
