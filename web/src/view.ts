@@ -1,6 +1,5 @@
 // The lab's parts in their places; nothing here knows an engine.
 
-import uplotCss from "uplot/dist/uPlot.min.css";
 import { make } from "./dom";
 import { type Act, STOPS } from "./slow_motion";
 import baseCss from "./style/base.css";
@@ -20,7 +19,7 @@ const LEGEND = `
 
 export type View = ReturnType<typeof buildView>;
 
-const STYLE = [uplotCss, baseCss, stageCss, drawCss, chartsCss, formCss, layoutCss].join("");
+const STYLE = [baseCss, stageCss, drawCss, chartsCss, formCss, layoutCss].join("");
 
 export type Parts = Record<
   "presets" | "transport" | "timeline" | "layers" | "meters" | "panel" | "charts",
