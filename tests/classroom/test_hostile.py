@@ -203,14 +203,14 @@ LOSES_ALL = {
 def small(nb):
     """The assignment with two of its exercises and few imports."""
     new, keep = copy.deepcopy(nb), False
-    cells = [cell for cell in new.cells if cell.id in ("title", "setup")]
+    cells = [cell for cell in new.cells if cell.id in ("title", "exercises-setup")]
     for cell in new.cells:
         if cell.source.startswith("## "):
             keep = any(name in cell.id for name in (FIRST, SECOND))
         if keep:
             cells.append(cell)
     new.cells = sorted(cells, key=lambda cell: SECOND in cell.id)  # the hostile one first
-    next(cell for cell in new.cells if cell.id == "setup").source = SETUP
+    next(cell for cell in new.cells if cell.id == "exercises-setup").source = SETUP
     return new
 
 
