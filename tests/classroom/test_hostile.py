@@ -16,6 +16,7 @@ import pytest
 
 from gan_tutor.classroom import assignment, course, grading, sandbox, submissions
 
+pytestmark = pytest.mark.xdist_group("hostile")  # one class for all of them
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, SECOND = "losses-two-sided", "losses-ragan"
 WRONG = "def best_probability(p, q, a, b):\n    return 0.5\n"
@@ -196,7 +197,7 @@ def best_probability(p, q, a, b):
 }  # fmt: skip
 LOSES_ALL = {
     "deaf", "dies", "kills-parent", "kills-all", "memory-by-parts", "forks", "fills-disk", "unplugs-judge",
-    "patches-judging", "patches-check", "deep-folders", "pipes-and-links",
+    "patches-judging", "patches-check", "deep-folders", "pipes-and-links", "writes-outside", "prints",
 }  # fmt: skip
 
 

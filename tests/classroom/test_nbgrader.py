@@ -13,6 +13,7 @@ import pytest
 from gan_tutor.classroom import assignment, course, sandbox
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install 'gan-tutor[test]'")
+pytestmark = pytest.mark.xdist_group("nbgrader")
 ROOT = Path(__file__).resolve().parents[2]
 NB = assignment.read(ROOT / "book" / "losses.ipynb")
 SOLUTION = {assignment.grade_id(cell): cell.source for cell in NB.cells if assignment.role(cell) == "answer"}

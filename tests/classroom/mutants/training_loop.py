@@ -17,13 +17,19 @@ MUTANTS = {
     "training-loop-train-op": [
         (_D_FIRST + _G_THEN, _G_THEN + _D_FIRST, "g-first"),
         (
-            "opt_d.zero_grad()\n    loss_d.backward()",
-            "opt_d.zero_grad()\n    opt_g.zero_grad()\n    loss_d.backward()",
-            "",
+            _D_FIRST + _G_THEN,
+            "    opt_g.zero_grad()\n"
+            + _D_FIRST.replace(".detach()", "").replace("backward()", "backward(retain_graph=True)")
+            + _G_THEN.replace("    opt_g.zero_grad()\n", ""),
+            "leak",
         ),
         ("    opt_g.zero_grad()\n", "", "no-zero-grad"),
         ("    opt_d.zero_grad()\n", "", "no-zero-grad-in-d"),
-        ("softplus(-D(x_real)).mean() + softplus(D(x_fake", "softplus(D(x_real)).mean() + softplus(-D(x_fake", "labels-swapped"),
+        (
+            "softplus(-D(x_real)).mean() + softplus(D(x_fake",
+            "softplus(D(x_real)).mean() + softplus(-D(x_fake",
+            "labels-swapped",
+        ),
         ("loss_g = softplus(-D(x_fake)).mean()", "loss_g = softplus(D(x_fake)).mean()", "g-helps-d"),
         ("loss_g = softplus(-D(x_fake)).mean()", "loss_g = -softplus(D(x_fake)).mean()", "saturating"),
         (_G_THEN, "", "d-only"),
@@ -52,12 +58,16 @@ MUTANTS = {
         ("    opt_d.zero_grad()\n", "", "never-zeroed"),
         ("    opt_d.step()\n    return", "        opt_d.step()\n    return", "step-in-each-part"),
         ("return total", "return loss.detach()", "loss-of-last-part"),
-        (".chunk(parts)", ".chunk(1)", "other"),
+        (
+            "pairs = zip(x_real.chunk(parts), x_fake.chunk(parts))",
+            "pairs, parts = [(x_real, x_fake)], 1",
+            "whole-batch",
+        ),
     ],
     "training-loop-no-grad": [
         ('"G\'s turn": (6, 6)', '"G\'s turn": (6, 0)', "g-turn-spares-d"),
-        ("D frozen\": (6, 0)", "D frozen\": (0, 0)", "frozen-cuts"),
-        ("D under no_grad\": (0, 0)", "D under no_grad\": (6, 0)", "no-grad-freezes"),
-        ("attached\": (6, 6)", "attached\": (0, 6)", "attached-spares-g"),
+        ('D frozen": (6, 0)', 'D frozen": (0, 0)', "frozen-cuts"),
+        ('D under no_grad": (0, 0)', 'D under no_grad": (6, 0)', "no-grad-freezes"),
+        ('attached": (6, 6)', 'attached": (0, 6)', "attached-spares-g"),
     ],
 }
