@@ -22,8 +22,9 @@ from gan_tutor import lab, recipes, training
 from gan_tutor.lab import latent
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorer</title><link rel="icon" href="data:,">
-<meta name="viewport" content="width=device-width"><script defer src="_static/explorer/explorer.js"></script></head>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorer</title>
+<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">
+<script defer src="_static/explorer/explorer.js"></script></head>
 <body><main><h1>Explorer</h1>{}</main></body></html>"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 AWAKE = "() => document.querySelector('gan-latent').image !== null"
