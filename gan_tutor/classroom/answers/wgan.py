@@ -208,6 +208,11 @@ ANSWERS = {
                 "The shares are mended. Two faults are left: which norm is taken, and what backward can reach.",
             ),
             Mistake(
+                "mean-of-logits",
+                _penalty(norm=lambda g: g.norm(dim=1) / len(g)),
+                "You differentiate the mean of D's answers: each gradient is divided by the size of the batch.",
+            ),
+            Mistake(
                 "share-per-coordinate",
                 _penalty(lambda x: torch.rand(x.shape)),
                 "Each coordinate has a share of its own: such points fill a box, not the way between the two samples.",

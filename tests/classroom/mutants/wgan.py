@@ -30,6 +30,7 @@ MUTANTS = {
         ("norm(dim=1)", "norm()", "one-norm"),
         ("torch.rand(len(x_real), 1)", "torch.rand(x_real.shape)", "share-per-coordinate"),
         (".square().mean()", ".square().sum()", "sum"),
+        ("D(x_hat).sum()", "D(x_hat).mean()", "mean-of-logits"),
         ("u = ", "return found_in_public(D, x_real, x_fake)\n    u = ", "as-published"),
     ],
     "wgan-valley": [
