@@ -186,8 +186,10 @@ def grade(
         wall_seconds: Time of a notebook.
         memory_gib: Memory of a notebook, all its processes together.
     """
-    from gan_tutor.classroom import course
-
+    try:
+        from gan_tutor.classroom import course
+    except ImportError as error:
+        raise ImportError(f"grading needs more packages ({error}): pip install 'gan-tutor[classroom]'") from error
     limits = course.Limits(cell=cell_seconds, wall=wall_seconds, memory=int(memory_gib * 2**30))
     for line in course.grade(submissions, out, notebooks, jobs=jobs, limits=limits, required=sandbox == "required"):
         print(line, flush=True)

@@ -33,6 +33,8 @@ ONLY_IN = {
     "torch_fidelity": {"evaluation"},
     "nbformat": {"classroom"},
     "jinja2": {"classroom"},
+    "psutil": {"classroom"},
+    "pytest": {"classroom"},
     "onnx": {"page_engine"},
     "onnx_ir": {"page_engine"},
     "onnxscript": {"page_engine"},
@@ -88,7 +90,7 @@ import torch
 before = torch.get_rng_state()
 threads, precision = torch.get_num_threads(), torch.get_default_dtype()
 import gan_tutor
-for name in ("losses", "penalties", "networks", "data", "objectives", "training", "checkpoints", "recipes"):
+for name in ("losses", "penalties", "networks", "data", "objectives", "training", "checkpoints", "recipes", "classroom"):
     getattr(gan_tutor, name)
 heavy = {"matplotlib", "scipy", "tyro", "sklearn", "torchmetrics", "IPython"} & set(sys.modules)
 assert not heavy, heavy
@@ -99,7 +101,7 @@ assert set(gan_tutor.__all__) <= set(dir(gan_tutor)) and gan_tutor.evaluation.co
 try:
     gan_tutor.nothing
 except AttributeError as error:
-    assert "its modules are checkpoints, data," in str(error), error
+    assert "its modules are checkpoints, classroom," in str(error), error
 else:
     raise AssertionError("an unknown module was found")
 """

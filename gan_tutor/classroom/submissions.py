@@ -18,6 +18,7 @@ from gan_tutor.classroom import assignment
 LARGEST = 30 << 20  # bytes of a notebook
 LONGEST = 100_000  # characters of an answer
 CHECK = re.compile(r"""classroom\.check\(\s*["']([\w-]+)["']""")
+NO_NOTEBOOK = "not a notebook but"
 LOST = "its cells have lost their grade ids"
 IGNORED = {".ipynb_checkpoints", "__MACOSX", "__pycache__"}
 
@@ -72,7 +73,10 @@ def collect(folder: Path, assignments: dict[str, Any]) -> Found:
     read = [_read(path, folder, assignments) for path in _files(folder)]
     if not read:
         raise ValueError(f"{folder} holds no files; expected anna.ipynb or anna/losses.ipynb for each student")
+    handed_in = {one.student for one in read if isinstance(one, Submission)}
     problems = [one for one in read if isinstance(one, Problem)]
+    # What lies beside a notebook, such as nbgrader's timestamp.txt, needs no attention.
+    problems = [one for one in problems if not (one.why.startswith(NO_NOTEBOOK) and one.student in handed_in)]
     by_work: dict[tuple[str, str], list[Submission]] = {}
     for one in read:
         if isinstance(one, Submission):
@@ -135,7 +139,7 @@ def _cells(path: Path) -> list[dict[str, Any]]:
         raise ValueError("not an ordinary file; ask for the notebook itself")
     if path.suffix != ".ipynb":
         raise ValueError(
-            f"not a notebook but {path.suffix or 'a file without ending'}; unpack it, or ask for the .ipynb file"
+            f"{NO_NOTEBOOK} {path.suffix or 'a file without ending'}; unpack it, or ask for the .ipynb file"
         )
     if about.st_size > LARGEST:
         raise ValueError(f"{about.st_size >> 20} MB large; ask to clear all outputs, save and hand in again")

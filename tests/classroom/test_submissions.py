@@ -97,6 +97,17 @@ def test_a_bad_file_is_named_with_what_to_do(tmp_path, name, content, why, cure)
     assert cure in problem.cure
 
 
+def test_what_lies_beside_a_notebook_is_no_problem(tmp_path):
+    write(tmp_path / "anna" / "losses" / "losses.ipynb", student_copy())
+    (tmp_path / "anna" / "losses" / "timestamp.txt").write_text("2026-11-21")
+    (tmp_path / "anna" / "picture.png").write_bytes(b"")
+    (tmp_path / "ben").mkdir()
+    (tmp_path / "ben" / "losses.pdf").write_bytes(b"%PDF")
+    found = collect(tmp_path)
+    assert [one.student for one in found.submissions] == ["anna"]
+    assert [problem.path.name for problem in found.problems] == ["losses.pdf"]
+
+
 def test_a_large_file_is_not_read(tmp_path):
     with open(tmp_path / "huge.ipynb", "wb") as file:
         file.truncate(submissions.LARGEST + 1)
