@@ -90,7 +90,8 @@ import torch
 before = torch.get_rng_state()
 threads, precision = torch.get_num_threads(), torch.get_default_dtype()
 import gan_tutor
-for name in ("losses", "penalties", "networks", "data", "objectives", "training", "checkpoints", "recipes", "classroom"):
+names = ("losses", "penalties", "networks", "data", "objectives", "training", "checkpoints", "recipes", "classroom")
+for name in names:
     getattr(gan_tutor, name)
 heavy = {"matplotlib", "scipy", "tyro", "sklearn", "torchmetrics", "IPython"} & set(sys.modules)
 assert not heavy, heavy
