@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gan_tutor import recipes
-from gan_tutor.page_engine import lowering, manifest, programs
+from gan_tutor.page_engine import lowering, manifest, programs, tracing
 from gan_tutor.page_engine.optimizers import OPTIMIZERS
 from gan_tutor.page_engine.programs import LATENT, Player, Port, Program
 from gan_tutor.recipes import Recipe
@@ -22,7 +22,7 @@ def build(recipe: Recipe, folder: str | Path) -> Path:
     """Write the bundle that serves a recipe to `folder`, and return its path, `<folder>/<key>.js`.
 
     The file is a classic script that sets `ganTutorBundles[key]` to {manifest, wasm in base64}. Its key is a hash of
-    the manifest, the generated C and the compiler; a file that is there already is not compiled again.
+    the manifest, the traced graphs and the compiler; a file that is there already is not compiled again.
 
     Args:
         recipe: Any recipe of the architecture; losses, data of the same shape, rates and seeds make no difference.
@@ -32,9 +32,9 @@ def build(recipe: Recipe, folder: str | Path) -> Path:
         ValueError: The recipe's condition is auxiliary, which is not compiled.
     """
     G, D, found = programs.programs(recipe)
-    text = lowering.to_c(found)
+    traced = {program.name: tracing.trace(program) for program in found}
     facts = describe(recipe, G, D, found)
-    cause = json.dumps([facts, text, lowering.compiler()])
+    cause = json.dumps([facts, [tracing.fingerprint(graph) for graph in traced.values()], lowering.compiler()])
     key = hashlib.sha256(cause.encode()).hexdigest()[:12]
     path = Path(folder) / f"{key}.js"
     if path.is_file():
@@ -42,7 +42,7 @@ def build(recipe: Recipe, folder: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     value = {
         "manifest": facts | {"key": key},
-        "wasm": base64.b64encode(lowering.to_wasm(text, facts["programs"])).decode(),
+        "wasm": base64.b64encode(lowering.to_wasm(lowering.to_c(found, traced), facts["programs"])).decode(),
     }
     text = f'(globalThis.ganTutorBundles ??= {{}})["{key}"] = {json.dumps(value, separators=(",", ":"))};\n'
     part = path.with_suffix(".part")

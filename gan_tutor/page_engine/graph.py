@@ -83,6 +83,7 @@ def read(model: onnx.ModelProto) -> Graph:
     )  # fmt: skip
     _find_views(graph)
     _absorb_transposes(graph)
+    _find_correlations(graph)
     _drop_unused(graph)
     return graph
 
@@ -154,6 +155,19 @@ def _absorb_transposes(graph: Graph) -> None:
             while node.inputs[k] in turned:
                 node.inputs[k] = turned[node.inputs[k]]
                 node.attributes[flag] = 1 - node.attributes.get(flag, 0)
+
+
+def _find_correlations(graph: Graph) -> None:
+    """Recognise the gradient of a convolution in its weights, which `tracing` writes with samples as channels."""
+    turned = {
+        node.outputs[0]: node.inputs[0]
+        for node in graph.nodes
+        if node.op == "Transpose" and node.attributes["perm"] == [1, 0, 2, 3]
+    }
+    for node in graph.nodes:
+        plain = node.op == "Conv" and len(node.inputs) == 2 and node.attributes.get("strides", [1, 1]) == [1, 1]
+        if plain and all(name in turned for name in node.inputs):
+            node.op, node.inputs = "Correlate", [turned[name] for name in node.inputs]
 
 
 def _drop_unused(graph: Graph) -> None:

@@ -19,17 +19,16 @@ KERNEL void transpose(const float *restrict a, float *restrict out, int rows, in
       for (int k = i; k < i + 8 && k < rows; ++k) out[j * rows + k] = a[k * columns + j];
 }
 
-/* R rows and 4 V columns of C; a advances by (row, step), b is row-major with ldb. */
+/* R rows and 4 V columns of C; a advances by (row, step), b is row-major with n columns, as c. */
 #define BLOCK(NAME, R, V)                                                                                            \
   static inline __attribute__((always_inline)) void NAME(                                                            \
-      const float *restrict a, int row, int step, const float *restrict b, int ldb, const float *bias,               \
-      float *restrict c, int ldc, int inner) {                                                                       \
+      const float *restrict a, int row, int step, const float *restrict b, const float *bias, int keep,              \
+      float *restrict c, int n, int inner) {                                                                         \
     vec sum[R][V];                                                                                                   \
-    _Pragma("unroll") for (int j = 0; j < V; ++j) {                                                                  \
-      vec first = bias ? load(bias + 4 * j) : splat(0);                                                              \
-      _Pragma("unroll") for (int i = 0; i < R; ++i) sum[i][j] = first;                                               \
-    }                                                                                                                \
-    for (int k = 0; k < inner; ++k, a += step, b += ldb) {                                                           \
+    _Pragma("unroll") for (int i = 0; i < R; ++i)                                                                    \
+      _Pragma("unroll") for (int j = 0; j < V; ++j)                                                                  \
+        sum[i][j] = keep ? load(c + i * n + 4 * j) : bias ? load(bias + 4 * j) : splat(0);                           \
+    for (int k = 0; k < inner; ++k, a += step, b += n) {                                                             \
       vec right[V];                                                                                                  \
       _Pragma("unroll") for (int j = 0; j < V; ++j) right[j] = load(b + 4 * j);                                      \
       _Pragma("unroll") for (int i = 0; i < R; ++i) {                                                                \
@@ -38,32 +37,34 @@ KERNEL void transpose(const float *restrict a, float *restrict out, int rows, in
       }                                                                                                              \
     }                                                                                                                \
     _Pragma("unroll") for (int i = 0; i < R; ++i)                                                                    \
-      _Pragma("unroll") for (int j = 0; j < V; ++j) store(c + i * ldc + 4 * j, sum[i][j]);                           \
+      _Pragma("unroll") for (int j = 0; j < V; ++j) store(c + i * n + 4 * j, sum[i][j]);                             \
   }
 BLOCK(block_4_2, 4, 2)
 BLOCK(block_1_2, 1, 2)
 BLOCK(block_4_1, 4, 1)
 BLOCK(block_1_1, 1, 1)
 
-/* C (m, n) = A B + bias; A is read at a[i row + k step], B is (k, n) row-major. */
-KERNEL void product(const float *restrict a, int row, int step, const float *restrict b, const float *bias,
+/* C (m, n) = A B + bias, or + C if `keep`; A is read at a[i row + k step], B is (k, n) row-major. */
+KERNEL void product(const float *restrict a, int row, int step, const float *restrict b, const float *bias, int keep,
                     float *restrict c, int m, int n, int inner) {
-  int j = 0;
-  for (; j + 8 <= n; j += 8) {
+  int j = 0, i;
+  while (n - j >= 8 || (n - j > 4 && n >= 8 && !keep)) {
+    if (n - j < 8) j = n - 8; /* the last columns once more, to fill the vectors */
     const float *first = bias ? bias + j : 0;
-    int i = 0;
-    for (; i + 4 <= m; i += 4) block_4_2(a + i * row, row, step, b + j, n, first, c + i * n + j, n, inner);
-    for (; i < m; ++i) block_1_2(a + i * row, row, step, b + j, n, first, c + i * n + j, n, inner);
+    for (i = 0; i + 4 <= m; i += 4) block_4_2(a + i * row, row, step, b + j, first, keep, c + i * n + j, n, inner);
+    for (; i < m; ++i) block_1_2(a + i * row, row, step, b + j, first, keep, c + i * n + j, n, inner);
+    j += 8;
   }
-  for (; j + 4 <= n; j += 4) {
+  while (n - j >= 4 || (n > j && n >= 4 && !keep)) {
+    if (n - j < 4) j = n - 4;
     const float *first = bias ? bias + j : 0;
-    int i = 0;
-    for (; i + 4 <= m; i += 4) block_4_1(a + i * row, row, step, b + j, n, first, c + i * n + j, n, inner);
-    for (; i < m; ++i) block_1_1(a + i * row, row, step, b + j, n, first, c + i * n + j, n, inner);
+    for (i = 0; i + 4 <= m; i += 4) block_4_1(a + i * row, row, step, b + j, first, keep, c + i * n + j, n, inner);
+    for (; i < m; ++i) block_1_1(a + i * row, row, step, b + j, first, keep, c + i * n + j, n, inner);
+    j += 4;
   }
   for (; j < n; ++j)
-    for (int i = 0; i < m; ++i) {
-      float sum = bias ? bias[j] : 0;
+    for (i = 0; i < m; ++i) {
+      float sum = keep ? c[i * n + j] : bias ? bias[j] : 0;
       for (int k = 0; k < inner; ++k) sum += a[i * row + k * step] * b[k * n + j];
       c[i * n + j] = sum;
     }
@@ -94,14 +95,14 @@ KERNEL void matmul(const float *a, int turn_a, const float *b, int turn_b, const
     along_rows(a, turn_b || n == 1 ? b : turned, bias, c, m, n, inner);
   } else if (n < 4 && m >= 4 && !bias) { /* C^T = B^T A has long rows */
     float *flipped = columns;
-    product(b, turn_b ? inner : 1, turn_b ? 1 : n, a, 0, n == 1 ? c : flipped, n, m, inner);
+    product(b, turn_b ? inner : 1, turn_b ? 1 : n, a, 0, 0, n == 1 ? c : flipped, n, m, inner);
     if (n > 1) transpose(flipped, c, n, m);
   } else {
     if (turn_b && inner > 1) {
       transpose(b, turned, n, inner);
       b = turned;
     }
-    product(a, turn_a ? 1 : inner, turn_a ? m : 1, b, bias, c, m, n, inner);
+    product(a, turn_a ? 1 : inner, turn_a ? m : 1, b, bias, 0, c, m, n, inner);
   }
 }
 
@@ -123,4 +124,85 @@ KERNEL void reduce(const float *restrict x, float *restrict out, int outer, int 
       for (int i = 0; i < inner; ++i) out[i] *= scale;
     }
   }
+}
+
+/* out (channels) = scale * sum over samples and places of x (n, channels, places). */
+KERNEL void reduce_ends(const float *restrict x, float *restrict out, int n, int channels, int places, float scale) {
+  for (int c = 0; c < channels; ++c) {
+    float sum = 0, part;
+    for (int i = 0; i < n; ++i) {
+      reduce(x + (i * channels + c) * places, &part, 1, places, 1, 1);
+      sum += part;
+    }
+    out[c] = sum * scale;
+  }
+}
+
+/* An image (c, h, w) seen through a kernel (kh, kw) at places (oh, ow). */
+typedef struct { int c, h, w, kh, kw, oh, ow, stride, top, left, dilation; } Window;
+
+/* Column p of `out` (c kh kw, oh ow) is what the kernel sees at place p; with `by_place` the result is turned. */
+static void gather(const float *restrict x, float *restrict out, Window s, int by_place) {
+  int places = s.oh * s.ow, seen = s.c * s.kh * s.kw, q = 0;
+  for (int c = 0; c < s.c; ++c)
+    for (int i = 0; i < s.kh; ++i)
+      for (int j = 0; j < s.kw; ++j, ++q)
+        for (int y = 0; y < s.oh; ++y) {
+          int from = y * s.stride - s.top + i * s.dilation;
+          const float *line = x + (c * s.h + from) * s.w;
+          for (int z = 0; z < s.ow; ++z) {
+            int at = z * s.stride - s.left + j * s.dilation, p = y * s.ow + z;
+            float value = from < 0 || from >= s.h || at < 0 || at >= s.w ? 0 : line[at];
+            out[by_place ? p * seen + q : q * places + p] = value;
+          }
+        }
+}
+
+/* The transpose of `gather`: adds every seen value to its place in x. */
+static void scatter(const float *restrict seen, float *restrict x, Window s) {
+  int q = 0;
+  for (int c = 0; c < s.c; ++c)
+    for (int i = 0; i < s.kh; ++i)
+      for (int j = 0; j < s.kw; ++j, ++q)
+        for (int y = 0; y < s.oh; ++y) {
+          int to = y * s.stride - s.top + i * s.dilation;
+          if (to < 0 || to >= s.h) continue;
+          for (int z = 0; z < s.ow; ++z) {
+            int at = z * s.stride - s.left + j * s.dilation;
+            if (at >= 0 && at < s.w) x[(c * s.h + to) * s.w + at] += seen[(q * s.oh + y) * s.ow + z];
+          }
+        }
+}
+
+/* out (n, m, oh, ow) from x (n, c, h, w) and weights (m, c, kh, kw). */
+KERNEL void convolve(const float *x, const float *weight, const float *bias, float *out, int n, int m, Window s) {
+  int places = s.oh * s.ow, seen = s.c * s.kh * s.kw;
+  for (; n-- > 0; x += s.c * s.h * s.w, out += m * places) {
+    gather(x, columns, s, 0);
+    product(weight, seen, 1, columns, 0, 0, out, m, places, seen);
+    for (int i = 0; bias && i < m; ++i)
+      for (int p = 0; p < places; ++p) out[i * places + p] += bias[i];
+  }
+}
+
+/* out (n, c, h, w) from x (n, m, oh, ow) and weights (m, c, kh, kw): the transpose of `convolve` in x. */
+KERNEL void convolve_back(const float *x, const float *weight, const float *bias, float *out, int n, int m, Window s) {
+  int places = s.oh * s.ow, seen = s.c * s.kh * s.kw;
+  for (; n-- > 0; x += m * places, out += s.c * s.h * s.w) {
+    product(weight, 1, seen, x, 0, 0, columns, seen, places, m);
+    for (int c = 0; c < s.c; ++c)
+      for (int p = 0; p < s.h * s.w; ++p) out[c * s.h * s.w + p] = bias ? bias[c] : 0;
+    scatter(columns, out, s);
+  }
+}
+
+/* out (c, m, kh, kw) = sum over samples and places of what the kernel sees of x (n, c, h, w) times y (n, m, oh, ow). */
+KERNEL void correlate(const float *x, const float *y, float *out, int n, int m, Window s) {
+  int places = s.oh * s.ow, seen = s.c * s.kh * s.kw, taps = s.kh * s.kw;
+  for (int k = 0; k < n; ++k) {
+    gather(x + k * s.c * s.h * s.w, columns, s, 1);
+    product(y + k * m * places, places, 1, columns, 0, k > 0, turned, m, seen, places);
+  }
+  for (int c = 0; c < s.c; ++c)
+    for (int i = 0; i < m; ++i) memcpy(out + (c * m + i) * taps, turned + i * seen + c * taps, 4 * taps);
 }

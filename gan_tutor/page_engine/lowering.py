@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
+
+from torch.fx import GraphModule
 
 from gan_tutor.page_engine import graph, source, tracing
 from gan_tutor.page_engine.programs import Program
@@ -16,9 +19,15 @@ FLAGS = (
 )  # fmt: skip
 
 
-def to_c(programs: Iterable[Program]) -> str:
-    """Return a C file with one external function for each program: pointers to its inputs, then to its outputs."""
-    return source.write({program.name: graph.read(tracing.to_onnx(program)) for program in programs})
+def to_c(programs: Iterable[Program], traced: Mapping[str, GraphModule] | None = None) -> str:
+    """Return a C file with one external function for each program: pointers to its inputs, then to its outputs.
+
+    Args:
+        programs: What to write.
+        traced: Their graphs by name, if they were traced before.
+    """
+    held = traced or {}
+    return source.write({p.name: graph.read(tracing.to_onnx(p, held.get(p.name))) for p in programs})
 
 
 def to_wasm(source: str, names: Iterable[str]) -> bytes:
@@ -43,5 +52,11 @@ def to_wasm(source: str, names: Iterable[str]) -> bytes:
 
 
 def compiler() -> str:
-    """Return what decides the bytes besides the source: versions and flags."""
-    return " ".join([f"ziglang {version('ziglang')}", f"emx-onnx-cgen {version('emx-onnx-cgen')}", *FLAGS])
+    """Return what decides the bytes besides the traced graphs: versions, flags and this package's own passes."""
+    own = files("gan_tutor.page_engine")
+    texts = [own.joinpath(name).read_text(encoding="utf-8") for name in _PASSES]
+    return " ".join([*(f"{name} {version(name)}" for name in _LIBRARIES), *FLAGS, *texts])
+
+
+_LIBRARIES = ("torch", "onnx", "onnxscript", "emx-onnx-cgen", "ziglang")
+_PASSES = ("tracing.py", "graph.py", "fusion.py", "convolutions.py", "source.py", "kernels.c", "lowering.py")

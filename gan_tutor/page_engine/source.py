@@ -14,7 +14,7 @@ from emx_onnx_cgen import Compiler
 from emx_onnx_cgen.compiler import CompilerOptions
 from onnx import TensorProto, helper, numpy_helper
 
-from gan_tutor.page_engine import fusion
+from gan_tutor.page_engine import convolutions, fusion
 from gan_tutor.page_engine.graph import Graph, Node, Shape, size
 
 # How a call reads in C, once every value has its pointer.
@@ -156,6 +156,10 @@ def _call(graph: Graph, group: list[Node], library: Library) -> tuple[Sequence[s
         text = _product(graph, node, library)
         if text:
             return node.outputs, text
+    convolved = convolutions.convolution(graph, node)
+    if convolved:
+        library.scratch = max(library.scratch, convolved.scratch)
+        return node.outputs, _calling(convolved.kernel, [*convolved.reads, *node.outputs], convolved.numbers)
     if node.op in ("ReduceSum", "ReduceMean"):
         text = _reduction(graph, node)
         if text:
@@ -216,11 +220,14 @@ def _reduction(graph: Graph, node: Node) -> Call | None:
     shape = shape or (1,)
     found = sorted(axis % len(shape) for axis in axes or range(len(shape)))
     first, last = found[0], found[-1] + 1
+    scale = fusion.literal(np.float32(1 if node.op == "ReduceSum" else 1 / size(tuple(shape[d] for d in found))))
+    ends = [node.inputs[0], node.outputs[0]]
+    if found == [0, 2, 3] and len(shape) == 4:
+        return _calling("reduce_ends", ends, shape[0], shape[1], shape[2] * shape[3], scale)
     if any(d not in found and shape[d] != 1 for d in range(first, last)):
         return None
     outer, middle, inner = size(shape[:first]), size(shape[first:last]), size(shape[last:])
-    scale = fusion.literal(np.float32(1 / middle if node.op == "ReduceMean" else 1))
-    return _calling("reduce", [node.inputs[0], node.outputs[0]], outer, middle, inner, scale)
+    return _calling("reduce", ends, outer, middle, inner, scale)
 
 
 def _others(library: Library) -> list[str]:

@@ -35,15 +35,20 @@ def trace(program: Program) -> torch.fx.GraphModule:
     return pure
 
 
-def to_onnx(program: Program) -> onnx.ModelProto:
-    """Return the program as an ONNX model with the program's names on its inputs and outputs ("out_" before those)."""
+def to_onnx(program: Program, traced: torch.fx.GraphModule | None = None) -> onnx.ModelProto:
+    """Return the program as an ONNX model with the program's names on its inputs and outputs ("out_" before those).
+
+    Args:
+        program: What to translate.
+        traced: Its graph, if it was traced before.
+    """
     example = tuple(torch.rand(port.shape) for port in program.inputs)
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exported: Any = torch.onnx.export(
-            trace(program),
+            traced or trace(program),
             example,
             dynamo=True,
             opset_version=20,
@@ -67,6 +72,13 @@ _CLEANING = (
     passes.OutputFixPass(),
     passes.NameFixPass(),
 )
+
+
+def fingerprint(traced: torch.fx.GraphModule) -> str:
+    """Return a text that is the same for two graphs that compute the same: their operations and constant tensors."""
+    held = {name: value.tolist() for name, value in vars(traced).items() if isinstance(value, Tensor)}
+    held |= {name: value.tolist() for name, value in traced.named_buffers()}
+    return f"{traced.code}{held}"
 
 
 def stripped(model: onnx.ModelProto) -> onnx.ModelProto:
