@@ -4,7 +4,6 @@ import { defineElement, type GanLab } from "./element";
 import { KernelEngine, type WidgetModel } from "./kernel_engine";
 
 export { registerEngine } from "./engine";
-export { ReplayEngine } from "./replay_engine";
 
 defineElement();
 

@@ -33,9 +33,9 @@ const BY_CLASS = "A row is a class, a column a latent. Watch the rows turn into 
 /** The one sentence on what to do and what to look at. */
 export function leadWords(state: StateReply): string {
   // Compared labs say the same, so that their pictures stand at one height.
-  const preset = state.compare === null && state.presets.find((p) => p.name === state.preset);
+  const preset = state.compare === null ? state.presets.find((p) => p.name === state.preset) : undefined;
   const { kind, labels } = state.source;
-  const look = (preset && preset.about) || (kind === "images" && labels ? BY_CLASS : LOOK[kind]);
+  const look = preset?.about ?? (kind === "images" && labels ? BY_CLASS : LOOK[kind]);
   return !state.playing && state.step === 0 ? `Press Play. ${look}` : look;
 }
 

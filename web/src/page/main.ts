@@ -7,7 +7,7 @@ import { makeEngine, registerEngine } from "../engine";
 import type { Recipe } from "../protocol";
 import { type Files, filesBeside } from "./files";
 import { PageEngine } from "./page_engine";
-import { fromLink, Refusal } from "./recipes";
+import { checked, fromLink, Refusal } from "./recipes";
 import { recording } from "./recording";
 
 const beside = (document.currentScript as HTMLScriptElement | null)?.src ?? location.href;
@@ -51,10 +51,12 @@ function canTrain(): boolean {
   return typeof WebAssembly === "object" && typeof Worker === "function" && WebAssembly.validate(SIMD);
 }
 
-function engineFor(recipe: Recipe, element: HTMLElement, files: Files): Engine | null {
+/** `written`: what the element says of its recipe, which is only what differs from the default one. */
+function engineFor(written: Recipe, element: HTMLElement, files: Files): Engine | null {
   if (!canTrain()) return recording(element, files);
   const words = (text: string | undefined) => (text ?? "").split(" ").filter((word) => word !== "");
   const { lock, hide, group } = element.dataset;
+  const recipe = checked(written, files.site);
   const options = { recipe, lock: words(lock), hide: words(hide), group: group ?? null };
   const at = [...document.querySelectorAll("gan-lab")].indexOf(element);
   try {
@@ -75,7 +77,7 @@ function linkedLab(hash: string, at: number, files: Files) {
 
 function begin(): void {
   const files = filesBeside(beside);
-  registerEngine((recipe, element) => engineFor(recipe, element, files));
+  registerEngine((written, element) => engineFor(written, element, files));
   defineElement();
   const labs = () => [...document.querySelectorAll<GanLab>("gan-lab")];
   const follow = () => {
