@@ -104,7 +104,7 @@ def test_a_seed_is_the_image_of_torch(visit: Open, served: str, folder: Path, ge
             element = settled(opened)
             for seed in (0, 1):
                 z = training.sample_z(1, 64, torch.Generator().manual_seed(seed))
-                torch.testing.assert_close(torch.tensor([opened.page.evaluate(LATENT)]), z, rtol=0, atol=1e-6)
+                torch.testing.assert_close(torch.tensor([opened.page.evaluate(LATENT)]), z, rtol=0, atol=1e-5)
                 drawn_as_in_torch(opened, G)
                 element.get_by_role("button", name="Another z").click()
             assert "z of seed 2" in element.locator(".caption").inner_text()
