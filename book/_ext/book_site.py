@@ -69,6 +69,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the repairs after the handlers of the theme and of sphinx-thebe."""
     app.connect("doctree-resolved", without_thebe, priority=900)
     app.connect("html-page-context", mend_page, priority=900)
-    for extension in ("terms", "quiz", "page_lab", "explorer"):
+    for extension in ("terms", "quiz", "page_lab", "explorer", "exercises"):
         app.setup_extension(extension)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
