@@ -259,6 +259,7 @@ ANSWERS = {
                 "The first turn is right, later ones are not: something is left in D's gradients, also from G's turn.",
             ),
             Mistake("d-only", _d_only, "G does not move at all."),
+            Mistake("nobody-moves", lambda *given: None, "Nobody moves. Who changes weights: a loss, or an optimiser?"),
         ),
     ),
     "training-loop-labels": Answer(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_tutor.classroom.record import Exercise
 
@@ -15,7 +15,11 @@ def _one_of(choices: tuple[int, ...], generator: torch.Generator) -> int:
 def _padding(answer: Any, generator: torch.Generator) -> dict[str, Any]:
     stride, more = _one_of((3, 4), generator), _one_of((2, 4), generator)
     cases = ((stride + more, stride), (stride + more + 1, stride), (2 * more + 1, 2))
-    return {f"for kernel {k} and stride {s}": answer(k, s) for k, s in cases}
+    return {f"for kernel {k} and stride {s}": _pair(answer(k, s)) for k, s in cases}
+
+
+def _pair(found: Any) -> tuple[Any, Any]:
+    return tuple(found) if isinstance(found, tuple | list) and len(found) == 2 else (found, None)
 
 
 def _stamps(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -39,6 +43,8 @@ def _output_scale(answer: Any, generator: torch.Generator) -> dict[str, Any]:
 
 def _batch_norm(answer: Any, generator: torch.Generator) -> dict[str, Any]:
     layer = answer(3)
+    if not isinstance(layer, nn.Module):
+        return {"the layer": layer}
     first, second = 1 + 0.2 * torch.randn(2, 8, 3, 4, 4, generator=generator)
     trained = layer.train()(first)
     return {
