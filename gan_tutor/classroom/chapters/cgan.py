@@ -93,7 +93,7 @@ EXERCISES = (
         hints=(
             "What does the symptom say about *real* pairs? No network was involved.",
             "How many draws decide about one pair, and how many should?",
-            "Draw row numbers once, and use them for both.",
+            "Shuffle the rows of a table, and the pairs stay. Shuffle one column, and they do not.",
         ),
     ),
     Exercise(

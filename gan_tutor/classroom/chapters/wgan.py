@@ -95,7 +95,7 @@ EXERCISES = (
         hints=(
             "There are N times M pairs. real[:, None] - fake is the matrix of all rises.",
             "torch.cdist(x_real, x_fake) is the matrix of all ways, in the same order.",
-            "Divide rise by way for each pair, take the largest, and divide the difference of the means by it.",
+            "Divide rise by way pair by pair. The inequality needs a slope that none of the pairs exceeds.",
         ),
     ),
     Exercise(
