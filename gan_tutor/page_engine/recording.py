@@ -15,6 +15,7 @@ from gan_tutor.recipes import Recipe
 
 LAYERS = ("field", "arrows", "manifold", "optimal", "histograms")
 FRAMES = 40
+PLAYED = ("losses", "penalties", "objectives", "networks", "data", "evaluation", "training", "recipes", "lab")
 TURNS = {"points": 1600, "line": 1600, "images": 600}
 
 
@@ -62,10 +63,14 @@ def frames(path: str | Path) -> list[tuple[dict[str, Any], dict[str, NDArray[Any
     return found
 
 
-def cause(what: str) -> str:
-    """Return a short hash of a text and of the library's source: what is made from both need not be made again."""
+def cause(what: str, rooms: tuple[str, ...] = PLAYED) -> str:
+    """Return a short hash of a text and of the library's source on which it depends: equal causes, equal results."""
     digest = hashlib.sha256(what.encode())
-    folder = Path(gan_tutor.__file__).parent
-    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.c")]):
-        digest.update(path.read_bytes())
+    library = Path(gan_tutor.__file__).parent
+    for room in rooms:
+        place = library / room
+        for path in (
+            sorted([*place.rglob("*.py"), *place.rglob("*.c")]) if place.is_dir() else [place.with_suffix(".py")]
+        ):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

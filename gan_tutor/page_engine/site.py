@@ -18,6 +18,7 @@ from gan_tutor.recipes.record import CLASSES, NOT_NEGATIVE, POSITIVE, SHARES
 VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
+COMPILED = ("losses", "penalties", "objectives", "networks", "recipes", "page_engine")
 _NOT_COMPILED = {"bf16", "channels_last", "compile", "condition"}
 
 
@@ -32,10 +33,14 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     folder, cache = Path(folder), Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     on_pages = list(wanted)
-    played = [*on_pages, *(preset.recipe for preset in PRESETS)]
+    played = [
+        r
+        for r in [*on_pages, *(preset.recipe for preset in PRESETS)]
+        if r.condition == "none" and len(recipes.sample_shape(r)) < 3
+    ]
     bundles = set(compiled(played, cache))
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
-    sources |= {name: _density(name) for name in DENSITIES}
+    sources |= {name: density(name) for name in DENSITIES}
     for path in bundles:
         _copy(path, folder)
     for name in IMAGES:
@@ -57,7 +62,7 @@ def compiled(played: Iterable[Recipe], cache: Path) -> list[Path]:
     pairs = {as_json([manifest.matching(recipe), recipes.sample_shape(recipe)]): recipe for recipe in played}
     found = []
     for pair, recipe in pairs.items():
-        note = cache / f"bundle-{recording.cause(pair)}.txt"
+        note = cache / f"bundle-{recording.cause(pair, COMPILED)}.txt"
         if not note.is_file() or not (cache / note.read_text(encoding="utf-8")).is_file():
             cache.mkdir(parents=True, exist_ok=True)
             note.write_text(bundle.build(recipe, cache).name, encoding="utf-8")
@@ -110,7 +115,8 @@ def _sources(recipe: Recipe) -> dict[str, Any]:
     return {f"{recipe.data} standardized" if recipe.standardize else recipe.data: _of(recipes.source(recipe))}
 
 
-def _density(name: Any) -> dict[str, Any]:
+def density(name: Any) -> dict[str, Any]:
+    """Return a density, by its name, as the page draws from it."""
     return _of(recipes.source(Recipe(data=name)))
 
 

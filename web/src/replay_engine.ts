@@ -18,8 +18,11 @@ export class ReplayEngine implements Engine {
   private at = 0;
   private playing = false;
 
-  /** `records` must hold one state and at least one frame; frames in the order of their steps. */
-  constructor(records: readonly Recorded[]) {
+  /** `records` must hold one state and at least one frame; frames in the order of their steps. `greeting` is told first. */
+  constructor(
+    records: readonly Recorded[],
+    private readonly greeting: string | null = null,
+  ) {
     const state = records.find((r) => r.message.type === "state")?.message;
     this.frames = records.filter((r): r is RecordedFrame => r.message.type === "frame");
     if (state?.type !== "state" || this.frames.length === 0) throw new Error("a recording needs a state and a frame");
@@ -40,7 +43,7 @@ export class ReplayEngine implements Engine {
       case "tick":
         return this.tick(message.id);
       case "hello":
-        return this.answer(null);
+        return this.answer(this.greeting);
       case "play":
         if (this.atEnd) this.at = 0;
         this.playing = true;

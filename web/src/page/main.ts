@@ -70,7 +70,7 @@ function engineFor(written: Recipe, element: HTMLElement, files: Files): Engine 
 
 /** What the address asks of the lab at a place on this page, or null. */
 function linkedLab(hash: string, at: number, files: Files) {
-  if (!hash.startsWith("#lab=")) return null;
+  if (!hash.startsWith("#lab=") || at < 0) return null;
   const linked = fromLink(hash, files.site);
   return linked.at === at ? { recipe: linked.recipe, lock: linked.lock, hide: linked.hide } : null;
 }

@@ -87,6 +87,7 @@ export class PageEngine implements Engine {
 
   /** Writes new settings into the page's address: who copies it sends this lab. */
   private remember({ recipe }: StateReply): void {
+    if (this.at < 0) return; // a lab that is on no page has no address
     if (Object.keys(changes(this.recipe, recipe)).length === 0) return;
     this.recipe = recipe;
     const { lock, hide } = this.options;

@@ -12,6 +12,10 @@ interface Packed {
   data: string;
 }
 
+const WHY =
+  "This browser cannot train here (it lacks WebAssembly with SIMD), so this is a recording of the same run: " +
+  "play, pause and rewind work, settings do not.";
+
 /** The recording of a lab; null if there is none. */
 export function recording(element: HTMLElement, files: Files): Engine | null {
   const { recording: name } = element.dataset;
@@ -28,7 +32,7 @@ async function replay({ messages, sizes, data }: Packed): Promise<Engine> {
     });
     return { message, buffers };
   });
-  return new ReplayEngine(records);
+  return new ReplayEngine(records, WHY);
 }
 
 /** An engine that is still being loaded: messages wait for it. */
