@@ -50,6 +50,9 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--chapter", default="losses")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="stop after so long; the result says of how many"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     nb = assignment.read(ROOT / "book" / f"{options.chapter}.ipynb")
@@ -66,18 +69,20 @@ def main() -> None:
             assert step.result.points == due[step.result.student], step.result
             ends.append(time.perf_counter() - began)
             results.append(step.result)
+            if ends[-1] > 60 * options.minutes:
+                break
             if step.done % 10 == 0:
                 print(f"{step.done}/{step.total}: {ends[-1]:.0f} s, about {step.left:.0f} s left", flush=True)
         after = psutil.Process().memory_info().rss
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         gradebook.write(out, results, [], whole=course.whole)
         wait = time.perf_counter()
-        assert all(running.stored(one, course, out) for one in found.submissions)
+        assert sum(running.stored(one, course, out) is not None for one in found.submissions) >= len(results)
         again = time.perf_counter() - wait
     half = len(ends) // 2
     seconds = sorted(result.seconds for result in results)
     summary = {
-        "students": options.students,
+        "students": len(results),
         "jobs": options.jobs,
         "whole_sandbox": course.whole,
         "load_average_at_the_end": round(os.getloadavg()[1], 2),
