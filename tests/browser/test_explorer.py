@@ -107,6 +107,7 @@ def test_a_seed_is_the_image_of_torch(visit: Open, served: str, folder: Path, ge
                 torch.testing.assert_close(torch.tensor([opened.page.evaluate(LATENT)]), z, rtol=0, atol=1e-5)
                 drawn_as_in_torch(opened, G)
                 element.get_by_role("button", name="Another z").click()
+            opened.page.evaluate(FRAME)
             assert "z of seed 2" in element.locator(".caption").inner_text()
             assert opened.problems == []
             assert opened.foreign == []
