@@ -175,6 +175,7 @@ def _environment(job: Path, whole: bool) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": home,
         "MPLCONFIGDIR": home,
         "MPLBACKEND": "agg",
+        "CUDA_VISIBLE_DEVICES": "",  # checks are small, and a GPU would be one for all
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

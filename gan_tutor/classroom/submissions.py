@@ -122,7 +122,8 @@ def _student(path: Path, folder: Path, names: list[str]) -> str:
         return parts[0]
     stem = re.sub(r" ?\(\d+\)$", "", path.stem)
     for name in names:
-        stem = re.sub(rf"(^{name}[-_ ]+|[-_ ]+{name}$)", "", stem, flags=re.IGNORECASE)
+        plain = re.escape(name)
+        stem = re.sub(rf"(^{plain}[-_ ]+|[-_ ]+{plain}$)", "", stem, flags=re.IGNORECASE)
     return stem
 
 

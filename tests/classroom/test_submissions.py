@@ -59,6 +59,12 @@ def test_whose_it_is(tmp_path, name, student):
     assert list(one.answers) == assignment.answer_ids(NB)
 
 
+def test_an_assignment_s_name_may_hold_any_character(tmp_path):
+    write(tmp_path / "anna_my (1st) [work.ipynb", student_copy())
+    (one,) = submissions.collect(tmp_path, {"my (1st) [work": NB}).submissions
+    assert (one.student, one.assignment) == ("anna", "my (1st) [work")
+
+
 def test_a_renamed_notebook_is_recognised_and_said(tmp_path):
     write(tmp_path / "anna" / "Untitled7.ipynb", student_copy())
     (one,) = collect(tmp_path).submissions
