@@ -60,13 +60,15 @@ def read(path: str | Path) -> tuple[dict[str, Any], bytes]:
 
 def describe(recipe: Recipe, G: Player, D: Player, found: list[Program]) -> dict[str, Any]:
     """Return the manifest of a bundle, without its key."""
-    latents = range(1, LATENT + 1) if recipe.latent_dim <= LATENT else [recipe.latent_dim]
+    latents = range(1, LATENT + 1) if programs.shares_latents(recipe) else [recipe.latent_dim]
     return {
         "version": VERSION,
         "match": manifest.matching(recipe),
         "sample": list(recipes.sample_shape(recipe)),
         "batch": recipe.batch_size,
         "latent": programs.latent_width(recipe),
+        "classes": recipes.class_count(recipe),
+        "settle": manifest.SETTLED if recipe.norm_d == "spectral" else 0,
         "init": {str(n): manifest.initial_fills(replace(recipe, latent_dim=n)) for n in latents},
         "G": _player(G),
         "D": _player(D),

@@ -22,6 +22,7 @@ _PLAIN: dict[str, Callable[..., str]] = {
     "Where": lambda c, a, b: f"{c} != 0 ? {a} : {b}",
     "Greater": lambda a, b: f"{a} > {b} ? 1.0f : 0.0f",
     "GreaterOrEqual": lambda a, b: f"{a} >= {b} ? 1.0f : 0.0f",
+    "Equal": lambda a, b: f"{a} == {b} ? 1.0f : 0.0f",
     "Less": lambda a, b: f"{a} < {b} ? 1.0f : 0.0f",
     "LessOrEqual": lambda a, b: f"{a} <= {b} ? 1.0f : 0.0f",
     "Min": lambda a, b: f"{a} < {b} ? {a} : {b}",
@@ -128,9 +129,9 @@ def _expression(graph: Graph, node: Node, values: list[str]) -> str:
     if node.op == "Pow":
         power = graph.constants.get(node.inputs[1])
         exponent = None if power is None else float(power.reshape(-1)[0])
-        if exponent not in (1.0, 2.0, 3.0):
-            raise ValueError(f"only powers 1, 2 and 3 are compiled, got {exponent}")
-        return " * ".join([values[0]] * int(exponent))
+        if exponent in (1.0, 2.0, 3.0):
+            return " * ".join([values[0]] * int(exponent))
+        return f"sqrtf({values[0]})" if exponent == 0.5 else f"powf({values[0]}, {values[1]})"
     return _PLAIN[node.op](*values)
 
 

@@ -141,44 +141,85 @@ KERNEL void reduce_ends(const float *restrict x, float *restrict out, int n, int
 /* An image (c, h, w) seen through a kernel (kh, kw) at places (oh, ow). */
 typedef struct { int c, h, w, kh, kw, oh, ow, stride, top, left, dilation; } Window;
 
-/* Column p of `out` (c kh kw, oh ow) is what the kernel sees at place p; with `by_place` the result is turned. */
-static void gather(const float *restrict x, float *restrict out, Window s, int by_place) {
-  int places = s.oh * s.ow, seen = s.c * s.kh * s.kw, q = 0;
+/* The places [*first, *end) along one axis at which tap j of a kernel sees one of `size` values. */
+static inline void seen_at(int j, int size, int places, int stride, int before, int dilation, int *first, int *end) {
+  int shift = before - j * dilation; /* place z sees value z stride - shift */
+  int last = size - 1 + shift;
+  *first = shift > 0 ? (shift + stride - 1) / stride : 0;
+  *end = last < 0 ? 0 : last / stride + 1;
+  if (*end > places) *end = places;
+  if (*first > *end) *first = *end;
+}
+
+/* Column p of `out` (c kh kw, oh ow) is what the kernel sees at place p. */
+static void gather(const float *restrict x, float *restrict out, Window s) {
   for (int c = 0; c < s.c; ++c)
     for (int i = 0; i < s.kh; ++i)
-      for (int j = 0; j < s.kw; ++j, ++q)
-        for (int y = 0; y < s.oh; ++y) {
+      for (int j = 0; j < s.kw; ++j) {
+        int first, end;
+        seen_at(j, s.w, s.ow, s.stride, s.left, s.dilation, &first, &end);
+        for (int y = 0; y < s.oh; ++y, out += s.ow) {
           int from = y * s.stride - s.top + i * s.dilation;
-          const float *line = x + (c * s.h + from) * s.w;
-          for (int z = 0; z < s.ow; ++z) {
-            int at = z * s.stride - s.left + j * s.dilation, p = y * s.ow + z;
-            float value = from < 0 || from >= s.h || at < 0 || at >= s.w ? 0 : line[at];
-            out[by_place ? p * seen + q : q * places + p] = value;
+          if (from < 0 || from >= s.h) {
+            for (int z = 0; z < s.ow; ++z) out[z] = 0;
+            continue;
           }
+          const float *line = x + (c * s.h + from) * s.w - s.left + j * s.dilation;
+          for (int z = 0; z < first; ++z) out[z] = 0;
+          if (s.stride == 1)
+            for (int z = first; z < end; ++z) out[z] = line[z];
+          else
+            for (int z = first; z < end; ++z) out[z] = line[z * s.stride];
+          for (int z = end; z < s.ow; ++z) out[z] = 0;
         }
+      }
+}
+
+/* Row p of `out` (oh ow, c kh kw) is what the kernel sees at place p: `gather` turned. */
+static void gather_rows(const float *restrict x, float *restrict out, Window s) {
+  for (int y = 0; y < s.oh; ++y)
+    for (int z = 0; z < s.ow; ++z) {
+      int top = y * s.stride - s.top, left = z * s.stride - s.left;
+      int inside = top >= 0 && left >= 0 && top + (s.kh - 1) * s.dilation < s.h && left + (s.kw - 1) * s.dilation < s.w;
+      for (int c = 0; c < s.c; ++c)
+        for (int i = 0; i < s.kh; ++i, out += s.kw) {
+          int from = top + i * s.dilation;
+          const float *line = x + (c * s.h + from) * s.w + left;
+          if (inside)
+            for (int j = 0; j < s.kw; ++j) out[j] = line[j * s.dilation];
+          else
+            for (int j = 0; j < s.kw; ++j) {
+              int at = left + j * s.dilation;
+              out[j] = from < 0 || from >= s.h || at < 0 || at >= s.w ? 0 : line[j * s.dilation];
+            }
+        }
+    }
 }
 
 /* The transpose of `gather`: adds every seen value to its place in x. */
 static void scatter(const float *restrict seen, float *restrict x, Window s) {
-  int q = 0;
   for (int c = 0; c < s.c; ++c)
     for (int i = 0; i < s.kh; ++i)
-      for (int j = 0; j < s.kw; ++j, ++q)
-        for (int y = 0; y < s.oh; ++y) {
+      for (int j = 0; j < s.kw; ++j) {
+        int first, end;
+        seen_at(j, s.w, s.ow, s.stride, s.left, s.dilation, &first, &end);
+        for (int y = 0; y < s.oh; ++y, seen += s.ow) {
           int to = y * s.stride - s.top + i * s.dilation;
           if (to < 0 || to >= s.h) continue;
-          for (int z = 0; z < s.ow; ++z) {
-            int at = z * s.stride - s.left + j * s.dilation;
-            if (at >= 0 && at < s.w) x[(c * s.h + to) * s.w + at] += seen[(q * s.oh + y) * s.ow + z];
-          }
+          float *line = x + (c * s.h + to) * s.w - s.left + j * s.dilation;
+          if (s.stride == 1)
+            for (int z = first; z < end; ++z) line[z] += seen[z];
+          else
+            for (int z = first; z < end; ++z) line[z * s.stride] += seen[z];
         }
+      }
 }
 
 /* out (n, m, oh, ow) from x (n, c, h, w) and weights (m, c, kh, kw). */
 KERNEL void convolve(const float *x, const float *weight, const float *bias, float *out, int n, int m, Window s) {
   int places = s.oh * s.ow, seen = s.c * s.kh * s.kw;
   for (; n-- > 0; x += s.c * s.h * s.w, out += m * places) {
-    gather(x, columns, s, 0);
+    gather(x, columns, s);
     product(weight, seen, 1, columns, 0, 0, out, m, places, seen);
     for (int i = 0; bias && i < m; ++i)
       for (int p = 0; p < places; ++p) out[i * places + p] += bias[i];
@@ -200,7 +241,7 @@ KERNEL void convolve_back(const float *x, const float *weight, const float *bias
 KERNEL void correlate(const float *x, const float *y, float *out, int n, int m, Window s) {
   int places = s.oh * s.ow, seen = s.c * s.kh * s.kw, taps = s.kh * s.kw;
   for (int k = 0; k < n; ++k) {
-    gather(x + k * s.c * s.h * s.w, columns, s, 1);
+    gather_rows(x + k * s.c * s.h * s.w, columns, s);
     product(y + k * m * places, places, 1, columns, 0, k > 0, turned, m, seen, places);
   }
   for (int c = 0; c < s.c; ++c)

@@ -17,15 +17,16 @@ from gan_tutor.page_engine.programs import (
     ARROW_FORMULAS,
     D_FORMULAS,
     G_FORMULAS,
-    LATENT,
     SMOOTHED,
     Player,
     latent_width,
     player,
+    shares_latents,
 )
 from gan_tutor.recipes import Recipe
 
 aten = torch.ops.aten
+SETTLED = 16  # spectral norm's power iterations before the first turn: 15 by its own, one when it is registered
 ARCHITECTURE = (
     "generator", "discriminator", "width_g", "width_d", "mapping_g", "refine_g", "subpixel_g", "depth_g", "depth_d",
     "activation_g", "activation_d", "norm_d", "condition", "batch_size",
@@ -93,7 +94,9 @@ def initial_fills(recipe: Recipe) -> list[dict[str, Any]]:
 
     A record has player, kind, a, b (as in `Fill`), count (values drawn), offset (where in the player's flat
     parameters; -1 for numbers drawn and thrown away), row (values in a row as drawn) and stride (values in a row of the
-    flat parameters). The last two differ only in G's first layer, where the weights of unused latents are 0.
+    flat parameters). The last two differ only in G's first layer, where the weights of unused latents are 0. A record
+    with "into": "buffers" fills the player's flat buffers: the vectors from which spectral norm starts; after SETTLED
+    calls of `settle_d` they are those of torch.
     """
     with Recorder() as recorder:
         game = recipes.build(recipe)
@@ -104,6 +107,7 @@ def initial_fills(recipe: Recipe) -> list[dict[str, Any]]:
             row, stride = (shape[1:].numel() for shape in (parameter.shape, layout.parameters[name]))
             place = (letter, offset_of(layout, name), row, stride)
             places[parameter.data_ptr(), parameter.numel()] = place
+    vectors = _spectral(player(game.D)) if recipe.norm_d == "spectral" else []
     last = {fill.place: k for k, fill in enumerate(recorder.fills)}
     found = []
     for k, fill in enumerate(recorder.fills):
@@ -111,12 +115,34 @@ def initial_fills(recipe: Recipe) -> list[dict[str, Any]]:
         if not kept and fill.kind == "constant":
             continue
         count = fill.tensor.numel()
+        if not kept and fill.kind == "normal" and vectors:
+            found.append(_into_buffers(fill, vectors.pop(0)))
+            continue
         letter, offset, row, stride = places[fill.place] if kept else ("", -1, count, count)
         rows = {"row": row, "stride": stride} if row != stride else {"row": count, "stride": count}
         found.append(
             {"player": letter, "kind": fill.kind, "a": fill.a, "b": fill.b, "count": count, "offset": offset} | rows
         )
     return found
+
+
+def _spectral(D: Player) -> list[tuple[int, int]]:
+    """Return where spectral norm's vectors lie in D's flat buffers, and how long they are, in the order of drawing."""
+    found, offset = [], 0
+    for shape in D.buffers.values():
+        found.append((offset, shape.numel()))
+        offset += shape.numel()
+    return found
+
+
+def _into_buffers(fill: Fill, place: tuple[int, int]) -> dict[str, Any]:
+    offset, count = place
+    if count != fill.tensor.numel():
+        raise ValueError(f"spectral norm drew {fill.tensor.numel()} values for a buffer of {count}")
+    return {
+        "player": "D", "kind": fill.kind, "a": fill.a, "b": fill.b, "count": count, "offset": offset, "row": count,
+        "stride": count, "into": "buffers",
+    }  # fmt: skip
 
 
 def offset_of(layout: Player, name: str) -> int:
@@ -132,7 +158,7 @@ def offset_of(layout: Player, name: str) -> int:
 def matching(recipe: Recipe) -> dict[str, Any]:
     """Return the fields that a recipe must share with this one to be served by its bundle."""
     shared = {name: getattr(recipe, name) for name in ARCHITECTURE}
-    return shared if recipe.latent_dim <= LATENT else shared | {"latent_dim": recipe.latent_dim}
+    return shared if shares_latents(recipe) else shared | {"latent_dim": recipe.latent_dim}
 
 
 def loss_columns() -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.functional import embedding, one_hot
+from torch.overrides import TorchFunctionMode
 
 from gan_tutor import losses, objectives, penalties, recipes
 from gan_tutor.losses import GanLoss
@@ -106,17 +108,23 @@ class Called:
         whom: The network and its layout.
         parameters: Its parameters by name.
         buffers: Its float buffers as one vector; empty if it has none.
+        y: Class numbers (N,), float, for a conditional network; used in order k times for k N samples.
         noise: Noise to add to the samples of each call, in order; no call after the last one is noisy.
     """
 
     def __init__(
-        self, whom: Player, parameters: dict[str, Tensor], buffers: Tensor, noise: Sequence[Tensor] = ()
+        self,
+        whom: Player,
+        parameters: dict[str, Tensor],
+        buffers: Tensor,
+        noise: Sequence[Tensor] = (),
+        y: Tensor | None = None,
     ) -> None:
         self.network, self.layout = whom.network, whom.buffers
         fixed = {name: b.clone() for name, b in whom.network.named_buffers() if name not in whom.buffers}
         state = {name: part.clone() for name, part in split(buffers, whom.buffers).items()}
         self.parameters, self.state = parameters, state | fixed
-        self.noise = list(noise)
+        self.noise, self.y = list(noise), y
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the network's answer to samples, or a generator's to latents."""
@@ -137,7 +145,9 @@ class Called:
         network = self.network if method is None else _Method(self.network, method)
         prefix = "" if method is None else "network."
         values = {prefix + name: value for name, value in values.items()}
-        answer: Tensor = functional_call(network, values, (x,))
+        condition = () if self.y is None else (self.y.repeat(len(x) // len(self.y)),)
+        with _FloatClasses():
+            answer: Tensor = functional_call(network, values, (x, *condition))
         self.state = {name: values[prefix + name] for name in self.state}
         return answer
 
@@ -149,9 +159,24 @@ class _Method(nn.Module):
         super().__init__()
         self.network, self.method = network, method
 
-    def forward(self, x: Tensor) -> Tensor:
-        answer: Tensor = getattr(self.network, self.method)(x)
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        answer: Tensor = getattr(self.network, self.method)(x, *condition)
         return answer
+
+
+class _FloatClasses(TorchFunctionMode):
+    """Lets networks take class numbers as float32, the programs' only type: a product picks the row of a code."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is embedding:
+            return _one_hot(args[0], len(args[1])) @ args[1]
+        if func is one_hot:
+            return _one_hot(*args)
+        return func(*args, **(kwargs or {}))
+
+
+def _one_hot(y: Tensor, classes: int) -> Tensor:
+    return (y.unsqueeze(1) == torch.arange(classes, dtype=y.dtype)).to(y.dtype)
 
 
 def mixed(formulas: Sequence[GanLoss], weights: Sequence[Tensor]) -> GanLoss:
@@ -169,29 +194,44 @@ def mixed(formulas: Sequence[GanLoss], weights: Sequence[Tensor]) -> GanLoss:
 
 def latent_width(recipe: Recipe) -> int:
     """Return the width of z in the compiled programs."""
-    return LATENT if recipe.latent_dim <= LATENT else recipe.latent_dim
+    return LATENT if shares_latents(recipe) else recipe.latent_dim
+
+
+def shares_latents(recipe: Recipe) -> bool:
+    """Whether one bundle serves every latent_dim up to LATENT; the code of a class stands where it would grow."""
+    return recipe.latent_dim <= LATENT and recipe.condition == "none"
 
 
 def programs(recipe: Recipe) -> tuple[Player, Player, list[Program]]:
-    """Return G and D as the programs know them, and every program of a bundle."""
+    """Return G and D as the programs know them, and every program of a bundle.
+
+    Raises:
+        ValueError: The recipe's condition is auxiliary, whose classifier no program trains.
+    """
+    if recipe.condition == "auxiliary":
+        raise ValueError("condition must be none, concat, embedding or projection on a page, got auxiliary")
     wide = replace(recipe, latent_dim=latent_width(recipe), bf16=False, compile=False, channels_last=False, clip=0.0)
     game = recipes.build(wide)
     return _all(wide, player(game.G), player(game.D), tuple(game.source.shape))
 
 
 def _all(recipe: Recipe, G: Player, D: Player, sample: tuple[int, ...]) -> tuple[Player, Player, list[Program]]:
-    n, points = recipe.batch_size, len(sample) == 1
+    n, points, classes = recipe.batch_size, len(sample) == 1, recipes.class_count(recipe) > 0
     z, x = Port("z", (n, recipe.latent_dim)), (n, *sample)
-    found = [_generate("generate", G, z, x, training=True)]
-    found += [_d(name, D, x) for name in ("none", *penalties.PENALTIES) if name == "none" or not _batch_norm(D)]
-    found += [_g(name, G, D, z, x) for name in G_FORMULAS]
+    y = [Port("y", (n,))] if classes else []
+    found = [_generate("generate", G, [z, *y], x, training=True)]
+    found += [_d(name, D, x, y) for name in ("none", *penalties.PENALTIES) if name == "none" or not _batch_norm(D)]
+    found += [_g(name, G, D, [z, *y], x) for name in G_FORMULAS]
     for letter, whom in (("d", D), ("g", G)):
         found += [_optimizer(name, letter, whom.size) for name in OPTIMIZERS]
     shown, judged = (128, 256) if points else (36, 36)
-    latents = Port("z", (shown, recipe.latent_dim))
-    found += [_generate("show", G, latents, (shown, *sample), training=False), _judge(D, (judged, *sample))]
-    if points:
+    latents = [Port("z", (shown, recipe.latent_dim)), *([Port("y", (shown,))] if classes else [])]
+    found.append(_generate("show", G, latents, (shown, *sample), training=False))
+    found.append(_judge(D, (judged, *sample), [Port("y", (judged,))] if classes else []))
+    if points and not classes:
         found.append(_arrows(D, (ARROWS, *sample)))
+    if recipe.norm_d == "spectral":
+        found.append(_settle(D, (1, *sample), [Port("y", (1,))] if classes else []))
     return G, D, found
 
 
@@ -208,7 +248,7 @@ def _buffers(letter: str, whom: Player) -> list[Port]:
     return _state(letter, whom)[1:]
 
 
-def _generate(name: str, G: Player, z: Port, x: tuple[int, ...], *, training: bool) -> Program:
+def _generate(name: str, G: Player, z: list[Port], x: tuple[int, ...], *, training: bool) -> Program:
     def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
         G.network.train(training)
         called = _called(G, "g", named)
@@ -216,13 +256,13 @@ def _generate(name: str, G: Player, z: Port, x: tuple[int, ...], *, training: bo
         G.network.train()
         return (made.clone(), *(called.left() if training else ()))
 
-    return _program(name, run, [*_state("g", G), z], [Port("x", x), *(_buffers("g", G) if training else [])])
+    return _program(name, run, [*_state("g", G), *z], [Port("x", x), *(_buffers("g", G) if training else [])])
 
 
-def _d(penalty: str, D: Player, x: tuple[int, ...]) -> Program:
+def _d(penalty: str, D: Player, x: tuple[int, ...], y: list[Port]) -> Program:
     mixes = penalty == "wgan_gp"
     inputs = [
-        *_state("d", D), Port("x_real", x), Port("x_fake", x),
+        *_state("d", D), Port("x_real", x), Port("x_fake", x), *y,
         Port("noise_real", x, "normal"), Port("noise_fake", x, "normal"),
         *([Port("u", x[:1], "uniform")] if mixes else []), Port("knobs", (len(D_FORMULAS) + 2,)),
     ]  # fmt: skip
@@ -245,11 +285,11 @@ def _d(penalty: str, D: Player, x: tuple[int, ...]) -> Program:
     return _program(f"d_{penalty}", run, inputs, [Port("grad", (D.size,)), Port("loss", (1,)), *_buffers("d", D)])
 
 
-def _g(name: str, G: Player, D: Player, z: Port, x: tuple[int, ...]) -> Program:
+def _g(name: str, G: Player, D: Player, z: list[Port], x: tuple[int, ...]) -> Program:
     formulas = G_FORMULAS[name]
     paired = formulas[0].paired
     inputs = [
-        *_state("g", G), *_state("d", D), *([Port("x_real", x)] if paired else []), z, Port("noise_fake", x, "normal"),
+        *_state("g", G), *_state("d", D), *([Port("x_real", x)] if paired else []), *z, Port("noise_fake", x, "normal"),
         *([Port("noise_real", x, "normal")] if paired else []), Port("knobs", (len(formulas) + 1,)),
     ]  # fmt: skip
 
@@ -281,11 +321,22 @@ def _arrows(D: Player, x: tuple[int, ...]) -> Program:
     return _program("arrows", run, inputs, [Port("gradient", x)])
 
 
-def _judge(D: Player, x: tuple[int, ...]) -> Program:
+def _judge(D: Player, x: tuple[int, ...], y: list[Port]) -> Program:
     def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
         return (_called(D, "d", named)(named["x"]).clone(),)
 
-    return _program("judge", run, [*_state("d", D), Port("x", x)], [Port("logits", x[:1])])
+    return _program("judge", run, [*_state("d", D), Port("x", x), *y], [Port("logits", x[:1])])
+
+
+def _settle(D: Player, x: tuple[int, ...], y: list[Port]) -> Program:
+    """One call of D for its effect on its buffers: a power iteration of spectral norm in every layer."""
+
+    def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        called = _called(D, "d", named | {port.name: torch.zeros(port.shape) for port in y})
+        called(torch.zeros(x))
+        return called.left()
+
+    return _program("settle_d", run, _state("d", D), _buffers("d", D))
 
 
 def _optimizer(name: str, letter: str, size: int) -> Program:
@@ -303,7 +354,8 @@ def _called(
     noise: Sequence[Tensor] = (),
 ) -> Called:
     buffers = named.get(f"buffers_{letter}", torch.zeros(0))
-    return Called(whom, parameters or split(named[f"theta_{letter}"], whom.parameters), buffers, noise)
+    given = parameters or split(named[f"theta_{letter}"], whom.parameters)
+    return Called(whom, given, buffers, noise, named.get("y"))
 
 
 def _leaves(theta: Tensor, whom: Player) -> dict[str, Tensor]:

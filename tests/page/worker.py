@@ -55,9 +55,10 @@ class Module:
 
 
 def initial(manifest, recipe):
-    """Replay the recorded draws: each player's flat parameters."""
+    """Replay the recorded draws: each player's flat parameters, and its flat buffers."""
     generator = torch.Generator().manual_seed(recipe.seed)
     theta = {letter: torch.zeros(manifest[letter]["parameters"]) for letter in "GD"}
+    buffers = {letter: torch.tensor(manifest[letter]["buffers_init"]) for letter in "GD"}
     for fill in manifest["init"][str(recipe.latent_dim)]:
         values = torch.empty(fill["count"])
         if fill["kind"] == "constant":
@@ -69,8 +70,9 @@ def initial(manifest, recipe):
         if fill["offset"] >= 0:
             rows = values.view(-1, fill["row"])
             end = fill["offset"] + len(rows) * fill["stride"]
-            theta[fill["player"]][fill["offset"] : end].view(len(rows), -1)[:, : fill["row"]] = rows
-    return {letter: values.numpy() for letter, values in theta.items()}
+            whole = (buffers if fill.get("into") == "buffers" else theta)[fill["player"]]
+            whole[fill["offset"] : end].view(len(rows), -1)[:, : fill["row"]] = rows
+    return [{letter: values.numpy() for letter, values in part.items()} for part in (theta, buffers)]
 
 
 class Turns:
@@ -80,8 +82,11 @@ class Turns:
         self.module, self.manifest, self.recipe = module, module.manifest, recipe
         game = recipes.build(recipe)
         self.batches, self.generator = game.batches, game.generator
-        self.theta = initial(self.manifest, recipe)
-        self.buffers = {k: np.array(self.manifest[k]["buffers_init"], np.float32) for k in "GD"}
+        self.theta, self.buffers = initial(self.manifest, recipe)
+        for _ in range(self.manifest["settle"]):
+            self.buffers["D"] = module("settle_d", {"theta_d": self.theta["D"], "buffers_d": self.buffers["D"]})[
+                "buffers_d"
+            ]
         self.moments = {k: [np.zeros_like(self.theta[k]) for _ in range(2)] for k in "GD"}
         self.steps = dict.fromkeys("GD", 0)
         self.turns = 0
@@ -148,10 +153,14 @@ class Turns:
     def keep_buffers(self, letter, result):
         self.buffers[letter] = result.get(f"buffers_{letter.lower()}", self.buffers[letter])
 
+    def held(self):
+        """The state by the names of the programs' inputs."""
+        thetas = {f"theta_{k.lower()}": self.theta[k] for k in "GD"}
+        return thetas | {f"buffers_{k.lower()}": self.buffers[k] for k in "GD"}
+
     def call(self, program, **given):
         """Call a program with the state, the batch and fresh draws in the order of its inputs."""
-        known = {f"theta_{k.lower()}": self.theta[k] for k in "GD"}
-        known |= {f"buffers_{k.lower()}": self.buffers[k] for k in "GD"} | self.batch | given
+        known = self.held() | self.batch | given
         for port in self.manifest["programs"][program]["inputs"]:
             if port.get("draw") == "uniform":
                 known[port["name"]] = torch.rand(port["shape"], generator=self.generator).numpy()
