@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { whole } from "../src/explorer/element";
+import { defineElement, type GanLatent, setSupplier, type Woken, whole } from "../src/explorer/element";
 import { Errands } from "../src/explorer/errands";
 import { Explorer } from "../src/explorer/explorer";
 import { coordinates, dot, latentOf, length, movedTo, randomPlane, spherical, straight } from "../src/explorer/latents";
@@ -150,28 +150,29 @@ describe("errands", () => {
   });
 });
 
+const AXES = Array.from({ length: 8 }, (_, k) => Array.from({ length: 64 }, (_, i) => Number(i === k)));
+const FILE = {
+  latent: 64,
+  sample: [1, 2, 2],
+  name: "digits",
+  classes: ["zero", "one", "two"],
+  codes: [[0], [1], [2]],
+  axes: AXES,
+  shares: AXES.map(() => 1 / 64),
+  tensors: [{ count: 10 }],
+  made: {
+    recipe: "r",
+    seed: 0,
+    steps: 5,
+    date: "d",
+    float32: { frechet_distance: 1, floor_frechet_distance: 0 },
+    int8: { frechet_distance: 1 },
+  },
+} as unknown as ModelFile;
+
 describe("the explorer", () => {
-  const axes = Array.from({ length: 8 }, (_, k) => Array.from({ length: 64 }, (_, i) => Number(i === k)));
-  const file = {
-    latent: 64,
-    sample: [1, 2, 2],
-    name: "digits",
-    classes: ["zero", "one", "two"],
-    codes: [[0], [1], [2]],
-    axes,
-    shares: axes.map(() => 1 / 64),
-    tensors: [{ count: 10 }],
-    made: {
-      recipe: "r",
-      seed: 0,
-      steps: 5,
-      date: "d",
-      float32: { frechet_distance: 1, floor_frechet_distance: 0 },
-      int8: { frechet_distance: 1 },
-    },
-  } as unknown as ModelFile;
   // G(z, y) = (z_0, z_1, y, 0): the first two directions are the first two pixels.
-  const generator = { file, image: (z: Float32Array, y: number) => Float32Array.of(z[0]!, z[1]!, y, 0) };
+  const generator = { file: FILE, image: (z: Float32Array, y: number) => Float32Array.of(z[0]!, z[1]!, y, 0) };
   let frames: (() => void)[];
   let explorer: Explorer;
   const settle = () => {
@@ -259,5 +260,67 @@ describe("the explorer", () => {
     explorer.view.seed.dispatchEvent(new Event("change"));
     settle();
     expect([...explorer.z]).toEqual([...latentOf(42, 64)]);
+  });
+});
+
+describe("the element", () => {
+  const file = { ...FILE, classes: [], codes: [] } as ModelFile;
+  const woken: Woken = {
+    generator: { file, image: () => Float32Array.of(0, 0, 0, 0) } as unknown as Generator,
+    bytes: 1000,
+  };
+  const shown = () => element.shadowRoot!.querySelector("[role=note]")?.textContent;
+  const attach = (attributes: Record<string, string> = {}) => {
+    element = document.createElement("gan-latent") as GanLatent;
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.innerHTML = "<img alt='samples'>";
+    document.body.append(element);
+  };
+  let element: GanLatent;
+
+  beforeAll(() => {
+    vi.stubGlobal(
+      "IntersectionObserver",
+      class {
+        constructor(private readonly seen: (entries: { isIntersecting: boolean }[]) => void) {}
+        observe() {
+          this.seen([{ isIntersecting: true }]);
+        }
+        disconnect() {}
+      },
+    );
+    defineElement();
+  });
+  afterEach(() => {
+    element.dispose();
+    element.remove();
+  });
+
+  it("keeps its figure and says why, when nothing can run", () => {
+    setSupplier((name) => `no ${name} here`);
+    attach({ "data-model": "digits" });
+    expect(shown()).toBe("no digits here");
+    expect(element.shadowRoot!.querySelector("slot")).not.toBeNull();
+    expect([element.latent, element.image]).toEqual([null, null]);
+  });
+
+  it("says what went wrong", async () => {
+    setSupplier(() => Promise.reject(new Error("the wire is cut")));
+    attach();
+    await vi.waitFor(() => expect(shown()).toBe("The generator does not run: the wire is cut"));
+  });
+
+  it("starts from its attributes, in the page's theme", async () => {
+    setSupplier(() => Promise.resolve(woken));
+    attach({ "data-model": "digits", "data-seed": "42", "data-a": "4", "data-b": "nonsense" });
+    await vi.waitFor(() => expect(element.latent).not.toBeNull());
+    expect([...element.latent!]).toEqual([...latentOf(42, 64)]);
+    const lab = element.shadowRoot!.querySelector<HTMLElement>(".lab")!;
+    expect(lab.textContent).toContain("seed 4");
+    expect(lab.textContent).toContain("seed 2");
+    document.documentElement.dataset.theme = "dark";
+    await vi.waitFor(() => expect(lab.dataset.theme).toBe("dark"));
+    delete document.documentElement.dataset.theme;
+    expect(lab.querySelector<HTMLElement>(".asked")!.hidden).toBe(true);
   });
 });

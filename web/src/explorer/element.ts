@@ -16,7 +16,7 @@ export interface Woken {
   bytes: number;
 }
 
-/** Where the elements of a page get their generators from; null if none can run here, and why. */
+/** Where the elements of a page get their generators from, or why there is none. */
 export type Supplier = (name: string) => Promise<Woken> | string;
 
 let supply: Supplier | null = null;
@@ -72,7 +72,10 @@ export class GanLatent extends HTMLElement {
         this.explorer = new Explorer(this.root, generator, bytes, this.start());
         if (this.isConnected) this.dress();
       },
-      (error: unknown) => this.note(`The generator does not run: ${error instanceof Error ? error.message : error}`),
+      (error: unknown) => {
+        this.asked = false;
+        this.note(`The generator does not run: ${error instanceof Error ? error.message : error}`);
+      },
     );
   }
 

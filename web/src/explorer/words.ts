@@ -86,5 +86,5 @@ export function facts(file: ModelFile, bytes: number): [string, string][] {
 function distances({ float32, int8 }: Made): string {
   const [before, after] = [float32.frechet_distance, int8.frechet_distance].map((d) => d.toFixed(2));
   const floor = float32.floor_frechet_distance.toFixed(2);
-  return `${after} (${before} with 32-bit weights; real images ${floor})`;
+  return `${after} on the features of the book’s classifier (${before} with 32-bit weights, held-out real images ${floor})`;
 }
