@@ -20,6 +20,7 @@ export class GanLab extends HTMLElement {
   connect(engine: Engine): void {
     this.session?.end();
     this.session = new Session(engine, this.root);
+    this.toggleAttribute("data-live", true);
     if (this.isConnected) this.watch();
   }
 
