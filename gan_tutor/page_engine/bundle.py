@@ -12,7 +12,8 @@ import torch
 from gan_tutor import recipes
 from gan_tutor.page_engine import lowering, manifest, programs, tracing
 from gan_tutor.page_engine.optimizers import OPTIMIZERS
-from gan_tutor.page_engine.programs import LATENT, Player, Port, Program
+from gan_tutor.page_engine.players import Player, Port, Program, flat
+from gan_tutor.page_engine.programs import LATENT
 from gan_tutor.recipes import Recipe
 
 VERSION = 1
@@ -82,7 +83,7 @@ def describe(recipe: Recipe, G: Player, D: Player, found: list[Program]) -> dict
 
 def _player(whom: Player) -> dict[str, Any]:
     held = dict(whom.network.named_buffers())
-    values = programs.flat([held[name] for name in whom.buffers]) if whom.buffers else torch.zeros(0)
+    values = flat([held[name] for name in whom.buffers]) if whom.buffers else torch.zeros(0)
     return {"parameters": whom.size, "buffers": whom.buffer_size, "buffers_init": values.tolist()}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch.fx import GraphModule
 
 from gan_tutor.page_engine import graph, source, tracing
-from gan_tutor.page_engine.programs import Program
+from gan_tutor.page_engine.players import Program
 
 FLAGS = (
     "-target", "wasm32-wasi", "-mexec-model=reactor", "-O3", "-fno-math-errno", "-ffp-contract=off",

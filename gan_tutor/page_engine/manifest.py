@@ -13,14 +13,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_tutor import recipes
 from gan_tutor.losses import LOSSES
+from gan_tutor.page_engine.players import Player, player
 from gan_tutor.page_engine.programs import (
     ARROW_FORMULAS,
     D_FORMULAS,
     G_FORMULAS,
     SMOOTHED,
-    Player,
     latent_width,
-    player,
     shares_latents,
 )
 from gan_tutor.recipes import Recipe

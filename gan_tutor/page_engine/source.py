@@ -93,10 +93,10 @@ def _program(name: str, graph: Graph, library: Library) -> str:
     results = [key for group in groups for node in group for key in node.outputs]
     direct = [key for key in dict.fromkeys(graph.outputs) if key in results]
     pointers |= {key: key for key in direct}
-    calls, plan = [], _Plan(graph, groups, set(pointers))
+    calls, plan = [], _Plan(graph, groups)
     for k, group in enumerate(groups):
         made, call = _call(graph, group, library)
-        pointers |= {key: f"arena + {plan.give(key, k)}" for key in made if key not in pointers}
+        pointers |= {key: f"arena + {plan.give(key)}" for key in made if key not in pointers}
         calls.append(call(pointers, graph))
         plan.take_back(k)
     library.arena = max(library.arena, plan.top)
@@ -111,7 +111,7 @@ def _program(name: str, graph: Graph, library: Library) -> str:
 class _Plan:
     """Places in the arena for the results of one program."""
 
-    def __init__(self, graph: Graph, groups: list[list[Node]], outside: set[str]) -> None:
+    def __init__(self, graph: Graph, groups: list[list[Node]]) -> None:
         self.graph, self.top = graph, 0
         self.last: dict[str, int] = {}
         for k, group in enumerate(groups):
@@ -123,7 +123,7 @@ class _Plan:
             self.last[graph.place(name).root] = len(groups)
         self.held: dict[str, tuple[int, int]] = {}
 
-    def give(self, name: str, now: int) -> int:
+    def give(self, name: str) -> int:
         """Return the lowest free place that is large enough, in values."""
         need = (size(self.graph.shapes[name]) + 3) // 4 * 4
         start = 0

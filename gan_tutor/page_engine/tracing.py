@@ -18,7 +18,7 @@ from torch._decomp import core_aten_decompositions, get_decompositions
 from torch.func import functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gan_tutor.page_engine.programs import Program
+from gan_tutor.page_engine.players import Program
 
 aten = torch.ops.aten
 

@@ -9,15 +9,11 @@ from gan_tutor import recipes
 from gan_tutor.losses import LOSSES
 from gan_tutor.page_engine import bundle
 from gan_tutor.penalties import PENALTIES
-from gan_tutor.recipes import Recipe
-
-# With tanh a rounding stays a rounding; at a kink of ReLU it grows, as it does between two eager runs.
-SMALL = Recipe(width_g=16, width_d=16, activation_g="tanh", activation_d="tanh", batch_size=32, steps=200)
 
 
 @pytest.fixture(scope="module")
-def module(worker, tmp_path_factory):
-    return worker.Module(*bundle.read(bundle.build(SMALL, tmp_path_factory.mktemp("bundles"))))
+def module(worker, small_bundle):
+    return worker.Module(*bundle.read(small_bundle))
 
 
 def largest_difference(worker, module, recipe):
@@ -30,8 +26,8 @@ def largest_difference(worker, module, recipe):
 
 @pytest.mark.parametrize("penalty", ["none", *PENALTIES])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_with_every_penalty(worker, module, loss, penalty):
-    recipe = replace(SMALL, loss=loss, penalty=penalty, penalty_weight=0.3)
+def test_every_loss_with_every_penalty(worker, module, small, loss, penalty):
+    recipe = replace(small, loss=loss, penalty=penalty, penalty_weight=0.3)
     assert largest_difference(worker, module, recipe) < 1e-5
 
 
@@ -58,5 +54,5 @@ def test_every_loss_with_every_penalty(worker, module, loss, penalty):
     ],
     ids=lambda changes: "-".join(f"{k}={v}" for k, v in changes.items()),
 )  # fmt: skip
-def test_every_setting(worker, module, changes):
-    assert largest_difference(worker, module, replace(SMALL, **changes)) < 1e-5
+def test_every_setting(worker, module, small, changes):
+    assert largest_difference(worker, module, replace(small, **changes)) < 1e-5

@@ -22,9 +22,9 @@ class Module:
         self.manifest = manifest
         engine = wasmtime.Engine()
         self.store = wasmtime.Store(engine)
-        module = wasmtime.Module(engine, wasm)
-        assert not module.imports
-        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
+        self.module = wasmtime.Module(engine, wasm)
+        assert not self.module.imports
+        self.exports = wasmtime.Instance(self.store, self.module, []).exports(self.store)
         self.exports["_initialize"](self.store)
         self.memory = self.exports["memory"]
         self.places = {}
