@@ -3,8 +3,8 @@
     python scripts/train_explorers.py [NAME ...] [--seed 0] [--runs runs/explorers]
 
 NAMEs are recipes of images; each takes one to two CPU minutes. A checkpoint that is in the folder of runs already is
-not trained again. Writes `gan_tutor/lab/explorers/NAME.json` (program, 8-bit weights of the averaged G, directions) and
-`NAME.png` (what a page without JavaScript shows: the first samples of the 8-bit generator).
+not trained again. Writes `gan_tutor/lab/explorers/NAME.json` (program, packed weights of the averaged G, directions)
+and `NAME.png` (what a page without JavaScript shows: the first samples of the packed generator).
 """
 
 import argparse
@@ -78,7 +78,8 @@ def write(name: str, seed: int, runs: Path) -> dict[str, Any]:
     day = datetime.fromtimestamp(checkpoint.stat().st_mtime, UTC).date()
     made: dict[str, Any] = {
         "recipe": name, "seed": seed, "steps": recipe.steps, "date": str(day), "torch": torch.__version__,
-        "machine": f"{platform.machine()}, 1 thread", "weights": "average of G, 8 bits", "samples": MEASURED,
+        "machine": f"{platform.machine()}, 1 thread", "samples": MEASURED,
+        "weights": "average of G, 8 bits in convolutions, 6 in linear layers",
         "float32": distance(G, recipe),
     }  # fmt: skip
     facts = explorer.describe(name, G, recipe, classes, made)
@@ -86,7 +87,7 @@ def write(name: str, seed: int, runs: Path) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     explorer.write(facts, path)
     packed = explorer.load(path, recipe)
-    made["int8"] = distance(packed, recipe)
+    made["packed"] = distance(packed, recipe)
     explorer.write(facts, path)
     figure(packed, recipe, path.with_suffix(".png"))
     return made

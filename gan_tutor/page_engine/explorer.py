@@ -1,9 +1,9 @@
-"""A trained generator as one file that a page can explore: its program, 8-bit weights, and directions to move z along.
+"""A trained generator as one file that a page can explore: its program, packed weights, and directions to move z along.
 
 The program is G in evaluation mode for one latent, compiled as all programs of the page are; it takes less than a
-millisecond, so a row of images is drawn one after the other. Weights of linear and convolutional layers are whole
-numbers in [-127, 127] times a scale for each output channel; the rest (biases, BatchNorm, codes of classes) stays
-float32. A conditional G is stored as the plain G that sees [z, code].
+millisecond, so a row of images is drawn one after the other. Weights are whole numbers times a scale for each output
+channel: of 8 bits in convolutions, of 6 in linear layers, which hold most of them; the rest (biases, BatchNorm, codes
+of classes) stays float32. A conditional G is stored as the plain G that sees [z, code].
 """
 
 import base64
@@ -23,7 +23,7 @@ from gan_tutor.page_engine.programs import Called, Player, Port, Program, flat, 
 from gan_tutor.recipes import Recipe
 
 VERSION = 1
-LEVELS = 127
+LEVELS = {nn.Linear: 31, nn.Conv2d: 127, nn.ConvTranspose2d: 127}
 STRONGEST, WEAKEST = 6, 2
 _OUTPUTS: dict[type, int] = {nn.Linear: 0, nn.Conv2d: 0, nn.ConvTranspose2d: 1}
 
@@ -41,20 +41,21 @@ class Axes:
     shares: Tensor
 
 
-def quantise(weight: Tensor, outputs: int) -> tuple[Tensor, Tensor]:
-    """Return whole numbers q in [-127, 127] and a scale s for each output channel, with s q close to the weight.
+def quantise(weight: Tensor, outputs: int, levels: int = 127) -> tuple[Tensor, Tensor]:
+    """Return whole numbers q in [-levels, levels] and a scale s for each output channel, with s q close to the weight.
 
-    s = max |weight| / 127 over the channel, so no value is off by more than s / 2.
+    s = max |weight| / levels over the channel, so no value is off by more than s / 2.
 
     Args:
         weight: A weight of any shape.
         outputs: Its dimension of output channels.
+        levels: Largest whole number, from 1 to 127.
 
     Returns:
         q, int8, of the weight's shape, and s (channels,); s is 1 where a channel is 0.
     """
     others = [d for d in range(weight.ndim) if d != outputs]
-    scale = weight.abs().amax(others) / LEVELS
+    scale = weight.abs().amax(others) / levels
     scale = torch.where(scale > 0, scale, 1.0)
     return (weight / _along(scale, weight.ndim, outputs)).round().to(torch.int8), scale
 
@@ -107,21 +108,22 @@ def show(G: nn.Module, inputs: int) -> Program:
     return Program("show", function, ports, (Port("x", tuple(made.shape)),))
 
 
-def pack(whom: Player, outputs: dict[str, int]) -> tuple[list[dict[str, Any]], bytes]:
+def pack(whom: Player) -> tuple[list[dict[str, Any]], bytes]:
     """Return a record for each tensor of a generator, parameters before buffers, and their bytes.
 
     A record has `count`; a quantised tensor also `channels` and `inner`: value i belongs to channel (i div inner) mod
     channels. The bytes are all float32 numbers in order (a quantised tensor's scales, any other's values), then int8.
     """
-    state = whom.network.state_dict()
+    state, layers = whom.network.state_dict(), quantised(whom.network)
     records: list[dict[str, Any]] = []
     numbers, whole = [], []
     for name in (*whom.parameters, *whom.buffers):
         value = state[name].detach()
         record = {"count": value.numel()}
-        if name in outputs:
-            q, scale = quantise(value, outputs[name])
-            record |= {"channels": len(scale), "inner": value[0].numel() if outputs[name] == 0 else value[0, 0].numel()}
+        if name in layers:
+            outputs = _OUTPUTS[layers[name]]
+            q, scale = quantise(value, outputs, LEVELS[layers[name]])
+            record |= {"channels": len(scale), "inner": value[0].numel() if outputs == 0 else value[0, 0].numel()}
             numbers.append(scale)
             whole.append(q.flatten())
         else:
@@ -160,7 +162,7 @@ def describe(name: str, G: nn.Module, recipe: Recipe, classes: tuple[str, ...], 
     inputs = recipe.latent_dim + (0 if codes is None else codes.shape[1])
     program = show(inner, inputs)
     wasm = lowering.to_wasm(lowering.to_c([program]), [program.name])
-    records, weights = pack(player(inner), output_dimensions(inner))
+    records, weights = pack(player(inner))
     axes = axes_of(G, recipe.latent_dim)
     return {
         "version": VERSION, "name": name, "made": made, "latent": recipe.latent_dim,
@@ -183,10 +185,10 @@ def axes_of(G: nn.Module, latent_dim: int, n: int = 200) -> Axes:
     return principal_axes(torch.stack(of_classes).mean(0))
 
 
-def output_dimensions(G: nn.Module) -> dict[str, int]:
-    """Return the dimension of output channels for each weight that is quantised, by name."""
+def quantised(G: nn.Module) -> dict[str, type]:
+    """Return the kind of layer of each weight that is quantised, by the weight's name."""
     layers = {f"{name}.weight": type(layer) for name, layer in G.named_modules()}
-    return {name: _OUTPUTS[kind] for name, kind in layers.items() if kind in _OUTPUTS}
+    return {name: kind for name, kind in layers.items() if kind in _OUTPUTS}
 
 
 def write(facts: dict[str, Any], path: str | Path) -> None:

@@ -166,7 +166,7 @@ const FILE = {
     steps: 5,
     date: "d",
     float32: { frechet_distance: 1, floor_frechet_distance: 0 },
-    int8: { frechet_distance: 1 },
+    packed: { frechet_distance: 1 },
   },
 } as unknown as ModelFile;
 

@@ -18,7 +18,7 @@ export interface Made {
   date: string;
   machine: string;
   float32: { frechet_distance: number; floor_frechet_distance: number };
-  int8: { frechet_distance: number };
+  packed: { frechet_distance: number };
 }
 
 export interface ModelFile {

@@ -73,7 +73,7 @@ export function facts(file: ModelFile, bytes: number): [string, string][] {
   const weights = file.tensors.reduce((n, { count }) => n + count, 0);
   return [
     ["Recipe", `${made.recipe}, seed ${made.seed}, ${made.steps.toLocaleString("en")} steps, ${made.date}`],
-    ["Weights", `${weights.toLocaleString("en")}, 8 bits each; ${Math.round(bytes / 1000)} kB with the program`],
+    ["Weights", `${weights.toLocaleString("en")}, 6 to 8 bits each; ${Math.round(bytes / 1000)} kB with the program`],
     ["Fréchet distance", distances(made)],
     [
       "Directions",
@@ -83,8 +83,8 @@ export function facts(file: ModelFile, bytes: number): [string, string][] {
   ];
 }
 
-function distances({ float32, int8 }: Made): string {
-  const [before, after] = [float32.frechet_distance, int8.frechet_distance].map((d) => d.toFixed(2));
+function distances({ float32, packed }: Made): string {
+  const [before, after] = [float32.frechet_distance, packed.frechet_distance].map((d) => d.toFixed(2));
   const floor = float32.floor_frechet_distance.toFixed(2);
   return `${after} on the features of the book’s classifier (${before} with 32-bit weights, held-out real images ${floor})`;
 }
