@@ -33,11 +33,7 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     folder, cache = Path(folder), Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     on_pages = list(wanted)
-    played = [
-        r
-        for r in [*on_pages, *(preset.recipe for preset in PRESETS)]
-        if r.condition == "none" and len(recipes.sample_shape(r)) < 3
-    ]
+    played = [*on_pages, *(preset.recipe for preset in PRESETS)]
     bundles = set(compiled(played, cache))
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
     sources |= {name: density(name) for name in DENSITIES}

@@ -146,7 +146,7 @@ def test_the_address_is_the_lab(chapter: Open) -> None:
     with chapter() as opened:
         page = opened.page
         found = lab(page)
-        found.locator("details[data-group=Loss] summary").click()
+        found.locator("details[data-group=Loss]").evaluate("details => { details.open = true }")
         found.locator("[data-field=loss] select").select_option("hinge")
         page.wait_for_function("location.hash.startsWith('#lab=')")
         fragment = page.evaluate("location.hash")

@@ -57,6 +57,7 @@ export class Game {
     this.players = { G: newPlayer(machine, "G"), D: newPlayer(machine, "D") };
     const twister = new Twister(Number(recipe.seed));
     for (const draw of this.initialDraws()) this.initialise(draw, twister);
+    for (let i = 0; i < manifest.settle; i++) this.run("settle_d", {});
     this.ema = machine.block(manifest.G.parameters);
     machine.write(this.ema, machine.view(this.players.G.held.theta));
     this.twister = new Twister(Number(recipe.seed));
@@ -162,14 +163,14 @@ export class Game {
     return draws;
   }
 
-  private initialise({ player, kind, a, b, count, offset, row, stride }: InitialDraw, twister: Twister): void {
+  private initialise({ player, kind, a, b, count, offset, row, stride, into }: InitialDraw, twister: Twister): void {
     const values = new Float32Array(count);
     if (kind === "uniform") twister.uniform(values, a, b);
     else if (kind === "normal") twister.normal(values, a, b);
     else values.fill(a);
     if (offset < 0) return;
-    const theta = this.machine.view(this.players[player].held.theta);
-    for (let i = 0; i < count; i++) theta[offset + Math.floor(i / row) * stride + (i % row)] = values[i]!;
+    const held = this.machine.view(this.players[player].held[into ?? "theta"]);
+    for (let i = 0; i < count; i++) held[offset + Math.floor(i / row) * stride + (i % row)] = values[i]!;
   }
 
   /** Draws a real batch and latents, and lets G answer them. */

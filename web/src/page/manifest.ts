@@ -62,7 +62,7 @@ export interface ProgramSpec {
   outputs: Slot[];
 }
 
-/** One draw of the initial weights: `count` numbers, laid into theta from `offset` in rows. */
+/** One draw of the initial state: `count` numbers, laid into the parameters, or the buffers, from `offset` in rows. */
 export interface InitialDraw {
   player: "G" | "D";
   kind: "uniform" | "normal" | "constant";
@@ -72,6 +72,7 @@ export interface InitialDraw {
   offset: number;
   row: number;
   stride: number;
+  into?: "buffers";
 }
 
 export interface PlayerSpec {
@@ -88,6 +89,8 @@ export interface Manifest {
   batch: number;
   latent: number;
   init: Record<string, InitialDraw[]>;
+  /** How often D settles its buffers before the first step. */
+  settle: number;
   G: PlayerSpec;
   D: PlayerSpec;
   d_losses: Record<string, number[]>;
