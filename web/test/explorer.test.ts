@@ -310,6 +310,14 @@ describe("the element", () => {
     await vi.waitFor(() => expect(shown()).toBe("The generator does not run: the wire is cut"));
   });
 
+  it("says so when its file is not what it should be", async () => {
+    const broken = { ...woken, generator: { file: { ...file, made: {} }, image: woken.generator.image } };
+    setSupplier(() => Promise.resolve(broken as unknown as Woken));
+    attach();
+    await vi.waitFor(() => expect(shown()).toContain("The generator does not run:"));
+    expect(element.latent).toBeNull();
+  });
+
   it("starts from its attributes, in the page's theme", async () => {
     setSupplier(() => Promise.resolve(woken));
     attach({ "data-model": "digits", "data-seed": "42", "data-a": "4", "data-b": "nonsense" });

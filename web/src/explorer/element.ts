@@ -67,16 +67,15 @@ export class GanLatent extends HTMLElement {
   wait(coming: Promise<Woken>): void {
     if (this.asked) return;
     this.asked = true;
-    coming.then(
-      ({ generator, bytes }) => {
-        this.explorer = new Explorer(this.root, generator, bytes, this.start());
-        if (this.isConnected) this.dress();
-      },
-      (error: unknown) => {
-        this.asked = false;
-        this.note(`The generator does not run: ${error instanceof Error ? error.message : error}`);
-      },
-    );
+    const begin = ({ generator, bytes }: Woken) => {
+      this.explorer = new Explorer(this.root, generator, bytes, this.start());
+      if (this.isConnected) this.dress();
+    };
+    const fail = (error: unknown) => {
+      this.asked = false;
+      this.note(`The generator does not run: ${error instanceof Error ? error.message : error}`);
+    };
+    coming.then(begin).catch(fail);
   }
 
   /** Ends it for good. */
