@@ -19,7 +19,7 @@ from torch.func import jacfwd, vmap
 
 from gan_tutor import networks, recipes
 from gan_tutor.page_engine import lowering
-from gan_tutor.page_engine.programs import Called, Player, Port, Program, flat, player, split
+from gan_tutor.page_engine.players import Called, Player, Port, Program, flat, player, split
 from gan_tutor.recipes import Recipe
 
 VERSION = 1

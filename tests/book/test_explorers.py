@@ -16,6 +16,11 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 SHOWN = {"dcgan": 'lab.explore("digits", a=4, b=27)', "cgan": 'lab.explore("digits_projection", y=7)'}
 
 
+def spherical(a, b, t):
+    angle = cosine_similarity(a, b, dim=0).acos()
+    return ((1 - t) * angle).sin() / angle.sin() * a + (t * angle).sin() / angle.sin() * b
+
+
 @pytest.fixture(scope="module")
 def named():
     """A classifier's answers to images."""
@@ -50,9 +55,7 @@ def test_a_chapter_asks_shows_and_answers(chapter):
 def test_the_way_from_3_to_8_passes_no_other_digit_and_no_ghost(generator, named):
     G = generator("digits")
     a, b = (training.sample_z(1, 64, torch.Generator().manual_seed(seed))[0] for seed in (4, 27))
-    angle = cosine_similarity(a, b, dim=0).acos()
-    t = torch.linspace(0, 1, 101)[:, None]
-    images = G(((1 - t) * angle).sin() / angle.sin() * a + (t * angle).sin() / angle.sin() * b)
+    images = G(spherical(a, b, torch.linspace(0, 1, 101)[:, None]))
     found = named(images).tolist()
     assert found[0] == 3
     assert found[-1] == 8
@@ -94,5 +97,5 @@ def test_z_changes_the_hand_and_not_the_class_asked_for(generator, named, axes):
     for k in range(10):
         assert up[y == k].mean() < down[y == k].mean() - 0.05
     a, b = (training.sample_z(1, 64, torch.Generator().manual_seed(seed))[0] for seed in (1, 2))
-    way = torch.stack([a + t * (b - a) for t in torch.linspace(0, 1, 9)])
+    way = spherical(a, b, torch.linspace(0, 1, 9)[:, None])
     assert (named(G(way, torch.full((9,), 7))) == 7).sum() >= 8
