@@ -27,8 +27,8 @@ import torch
 from machine import store
 from playwright.sync_api import Page, sync_playwright
 
-from gan_tutor import recipes
-from gan_tutor.page_engine import bundle, site
+from gan_tutor import evaluation, recipes, training
+from gan_tutor.page_engine import site
 from gan_tutor.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,9 +93,10 @@ FRAMES = """(ms) => new Promise((done) => {
 
 def write(folder: Path) -> dict[str, int]:
     """Write a page with one lab and everything it needs; return the gzipped size of each problem's programs."""
-    paths = {name: bundle.build(recipe, folder) for name, recipe in PROBLEMS.items()}
-    listed = site.describe(sorted(set(paths.values())), {name: site.density(name) for name in site.DENSITIES})
-    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {json.dumps(listed)};\n")
+    cache = folder / "cache"
+    site.write_programs(folder, [*PROBLEMS.values(), recipes.named("digits")], cache)
+    paths = {name: site.compiled([recipe], cache)[0] for name, recipe in PROBLEMS.items()}
+    paths["digits"] = site.compiled([recipes.named("digits")], cache)[0]
     shutil.copyfile(ROOT / "book" / "_static" / "lab" / "page.js", folder / "page.js")
     recipe = json.dumps(asdict(SMALL)).replace('"', "&quot;")
     scripts = '<meta charset="utf-8"><script src="site.js"></script>'
@@ -174,6 +175,24 @@ def experience(address: str, tries: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def digits(page: Page, seconds: float) -> dict[str, Any]:
+    """How far the digits of chapter 5 come in a page: turns played, and what so many turns are worth in PyTorch."""
+    recipe = replace(recipes.named("digits"), bf16=False)
+    page.evaluate(OPEN, asdict(recipe))
+    turns, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        page.evaluate(PLAY, 10)
+        turns += 10
+    page.evaluate("closeEngine()")
+    game = recipes.build(recipes.without_end(recipe))
+    recipes.play(game, turns)
+    samples = training.generate(game.ema, 2000, recipe.latent_dim, torch.Generator().manual_seed(1))
+    scores = evaluation.score(samples, game.source)
+    return {"seconds": seconds, "turns": turns} | {
+        name: round(scores[name], 2) for name in ("frechet_distance", "floor_frechet_distance")
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=12)
@@ -190,6 +209,8 @@ def main() -> None:
             for problem, recipe in PROBLEMS.items():
                 result["problems"][problem] = rates(page, recipe, arguments.rounds, arguments.seconds)
                 print(problem, result["problems"][problem], flush=True)
+            result["digits"] = digits(page, 120.0)
+            print(result["digits"], flush=True)
         result |= experience(folder.as_uri(), 5)
         print(result["first_step_ms"], result["frame_ms"])
     if not arguments.dry:

@@ -26,28 +26,38 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     """Write everything that the labs of a site need, and return the recording of each recipe, by its link.
 
     Args:
-        folder: Where the site's scripts go; made if it is missing.
+        folder: Where the site's scripts go; made if it is missing. Those of an earlier build are removed.
         wanted: The recipes of the labs on the pages. Those of the presets are added.
         cache: Where bundles and recordings are kept between builds, by their contents' causes.
     """
     folder, cache = Path(folder), Path(cache)
-    folder.mkdir(parents=True, exist_ok=True)
     on_pages = list(wanted)
-    played = [*on_pages, *(preset.recipe for preset in PRESETS)]
-    bundles = set(compiled(played, cache))
+    written = write_programs(folder, [*on_pages, *(preset.recipe for preset in PRESETS)], cache)
+    recordings = {recipes.to_link(recipe): recording.record(recipe, cache) for recipe in on_pages}
+    for path in set(recordings.values()):
+        _copy(path, folder)
+        written.add(path.name)
+    for old in folder.glob("*.js"):
+        if old.name not in written | {"page.js"}:
+            old.unlink()
+    return recordings
+
+
+def write_programs(folder: str | Path, played: Iterable[Recipe], cache: str | Path) -> set[str]:
+    """Write what the page needs to play some recipes: the list, programs and pixels. Return the names of the files."""
+    folder, played = Path(folder), list(played)
+    folder.mkdir(parents=True, exist_ok=True)
+    bundles = compiled(played, Path(cache))
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
     sources |= {name: density(name) for name in DENSITIES}
     for path in bundles:
         _copy(path, folder)
-    for name in IMAGES:
-        if name in sources:
-            (folder / f"{name}.js").write_text(script("pixels", name, _pixels(name)), encoding="utf-8")
-    listed = describe(sorted(bundles), sources)
-    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {as_json(listed)};\n", encoding="utf-8")
-    recordings = {recipes.to_link(recipe): recording.record(recipe, cache) for recipe in on_pages}
-    for path in set(recordings.values()):
-        _copy(path, folder)
-    return recordings
+    images = [name for name in IMAGES if name in sources]
+    for name in images:
+        (folder / f"{name}.js").write_text(script("pixels", name, _pixels(name)), encoding="utf-8")
+    listed = as_json(describe(sorted(set(bundles)), sources))
+    (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {listed};\n", encoding="utf-8")
+    return {"site.js", *(path.name for path in bundles), *(f"{name}.js" for name in images)}
 
 
 def compiled(played: Iterable[Recipe], cache: Path) -> list[Path]:
