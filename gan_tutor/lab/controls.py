@@ -161,7 +161,7 @@ PRESETS = (
         "WGAN-GP, five steps of D a turn: minus D's loss is its estimate of the distance to the data.",
         replace(_RING, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1, n_critic=5, beta1=0.0, beta2=0.9),
     ),
-    Preset("digits", "Draw digits", "The fast image recipe: recognisable after some 15 seconds of a CPU core.",
+    Preset("digits", "Draw digits", "The fast image recipe: digits can be recognised after some 500 turns.",
            recipes.named("digits")),
     Preset("classes", "Digits by class", "Each row is one class, each column one latent: the style stays.",
            recipes.named("digits_projection")),
