@@ -6,6 +6,7 @@ import numpy as np
 
 from gan_tutor.page_engine.graph import Graph, Node, Shape, levels, size
 
+# Relu, Min and Max keep a NaN of their first operand, as torch does: a diverged game must not look sound.
 _PLAIN: dict[str, Callable[..., str]] = {
     "Add": lambda a, b: f"{a} + {b}",
     "Sub": lambda a, b: f"{a} - {b}",
@@ -18,15 +19,15 @@ _PLAIN: dict[str, Callable[..., str]] = {
     "Tanh": lambda a: f"tanhf({a})",
     "Abs": lambda a: f"fabsf({a})",
     "Reciprocal": lambda a: f"1.0f / {a}",
-    "Relu": lambda a: f"{a} > 0 ? {a} : 0.0f",
+    "Relu": lambda a: f"{a} < 0 ? 0.0f : {a}",
     "Where": lambda c, a, b: f"{c} != 0 ? {a} : {b}",
     "Greater": lambda a, b: f"{a} > {b} ? 1.0f : 0.0f",
     "GreaterOrEqual": lambda a, b: f"{a} >= {b} ? 1.0f : 0.0f",
     "Equal": lambda a, b: f"{a} == {b} ? 1.0f : 0.0f",
     "Less": lambda a, b: f"{a} < {b} ? 1.0f : 0.0f",
     "LessOrEqual": lambda a, b: f"{a} <= {b} ? 1.0f : 0.0f",
-    "Min": lambda a, b: f"{a} < {b} ? {a} : {b}",
-    "Max": lambda a, b: f"{a} > {b} ? {a} : {b}",
+    "Min": lambda a, b: f"{a} > {b} ? {b} : {a}",
+    "Max": lambda a, b: f"{a} < {b} ? {b} : {a}",
     "Not": lambda a: f"{a} != 0 ? 0.0f : 1.0f",
     "And": lambda a, b: f"{a} != 0 && {b} != 0 ? 1.0f : 0.0f",
     "Cast": lambda a: f"{a}",

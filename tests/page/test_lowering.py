@@ -55,6 +55,7 @@ CASES = {
     "reductions": (lambda x: (x.mean(0), x.sum(1), x.mean((0, 2, 3)), x.sum((2, 3)), x.mean((1, 3))), [(3, 5, 4, 6)]),
     "permutes": (lambda x: (F.pixel_shuffle(x, 2), F.pixel_unshuffle(x, 2), x.permute(3, 1, 0, 2) * 2), [(2, 8, 4, 6)]),
     "activations": (lambda x: (F.softplus(20 * x), F.leaky_relu(x, 0.2), x.relu(), x.sigmoid(), -x.abs()), [(3, 50)]),
+    "clipped": (lambda x, clip: (x.minimum(clip).maximum(-clip),), [(4,), (1,)]),
     "products": (products, [shape for m, n, k in SIZES for shape in ((m, k), (k, n))]),
     "turned_products": (turned_products, [shape for m, n, k in SIZES for shape in ((k, m), (k, n))]),
     "linear": (linear, [shape for m, n, k in SIZES for shape in ((m, k), (n, k), (n,))]),
@@ -112,6 +113,14 @@ def test_onnxruntime_agrees(worker, name):
     found = session.run(None, {f"in{k}": value.numpy() for k, value in enumerate(inputs)})
     for one, expected in zip(found, CASES[name][0](*inputs), strict=True):
         close(one, expected)
+
+
+def test_what_is_not_a_number_stays_so(module):
+    x = np.full((3, 50), np.nan, np.float32)
+    found = module("activations", {"in0": x})
+    assert all(np.isnan(value).all() for value in found.values())
+    clipped = module("clipped", {"in0": np.array([np.nan, 5, -5, 0.5], np.float32), "in1": np.ones(1, np.float32)})
+    np.testing.assert_array_equal(clipped["out0"], np.array([np.nan, 1, -1, 0.5], np.float32))
 
 
 def test_a_refusal_of_the_compiler_is_an_error(worker):
