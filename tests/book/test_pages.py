@@ -157,10 +157,12 @@ COMMANDS = sorted({command for text in TEXTS.values() for command in re.findall(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_name_recipes_and_flags_that_exist(command: str) -> None:
     _, action, *arguments = shlex.split(command)
-    assert action in ("train", "sample", "evaluate")
+    assert action in ("train", "sample", "evaluate", "classroom")
+    if action == "classroom":
+        assert arguments[0] in ("release", "grade")
     if action == "train" and arguments and not arguments[0].startswith("-"):
         assert arguments[0] in recipes.NAMES
-    own = {"out", "device", "resume", "n", "seed", "help", "label"}
+    own = {"out", "device", "resume", "n", "seed", "help", "label", "notebooks"}
     flags = {word.removeprefix("--").replace("-", "_") for word in arguments if word.startswith("--")}
     assert flags - own - {field.name for field in dataclasses.fields(recipes.Recipe)} == set()
 
