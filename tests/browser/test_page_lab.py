@@ -16,6 +16,7 @@ import pytest
 from driving import RING, STEP, drive, eager, history, tick
 
 from gan_tutor import recipes
+from gan_tutor.lab import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., Any]
@@ -270,3 +271,20 @@ def test_programs_are_small(site: Path) -> None:
     for bundle in bundles:
         if len(bundle["sample"]) == 1:
             assert sizes[f"{bundle['key']}.js"] <= 60_000, bundle
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "relativistic", "wasserstein", "feature_matching"])
+def test_arrows_and_field_are_the_notebooks(chapter: Open, loss: str) -> None:
+    recipe = replace(RING, loss=loss)
+    layers = ("field", "arrows", "manifold", "histograms")
+    with chapter() as opened:
+        arrays = drive(opened.page, recipe, {"type": "play"}, tick(3, layers))[-1]["arrays"]
+    engine = Engine(recipe)
+    engine.advance(3)
+    header, buffers = engine.handle({"type": "tick", "id": 1, "layers": layers})
+    for name in ("real", "fake", "arrows", "manifold", "logits_real", "logits_fake"):
+        number = [array["name"] for array in header["arrays"]].index(name)
+        theirs = np.frombuffer(buffers[number], np.float32)
+        assert np.abs(np.array(arrays[name]) - theirs).max(initial=0.0) < 2e-4, name
+    assert (len(arrays["arrows"]) == 0) == (loss == "feature_matching")
+    assert len(set(arrays["field"])) > 20

@@ -148,8 +148,8 @@ export class Game {
     this.twister.state = moment.twister;
   }
 
-  /** Weights of the loss formulas of G, as `g_*` and `arrows` take them. */
-  get lossOfG(): { program: string; weights: number[] } {
+  /** The program that moves G, and the weights of its loss formulas. */
+  private get lossOfG(): { program: string; weights: number[] } {
     return this.machine.manifest.g_losses[String(this.recipe.loss)]!;
   }
 

@@ -96,6 +96,8 @@ export interface Manifest {
   d_losses: Record<string, number[]>;
   smoothed: Record<string, number>;
   g_losses: Record<string, { program: string; weights: number[] }>;
+  /** Weights of G's formulas in `arrows`, for the losses that have arrows. */
+  arrows: Record<string, number[]>;
   programs: Record<string, ProgramSpec>;
 }
 

@@ -171,13 +171,14 @@ export class View {
 
   /** Places and shifts: where samples should go to lower G's loss; the longest is a tenth of the view. */
   private arrows(fake: Float32Array): Shown {
-    const { machine, players, lossOfG } = this.game;
+    const { machine, players, recipe } = this.game;
     const { blocks, each } = this;
-    if (lossOfG.program === "g_feature_matching") return { shape: [0, 2 * each], data: new Float32Array() };
+    const weights = machine.manifest.arrows[String(recipe.loss)];
+    if (!weights) return { shape: [0, 2 * each], data: new Float32Array() };
     const count = blocks.gradient.count / each;
     machine.write(blocks.arrow_fake, fake.subarray(0, blocks.gradient.count));
     machine.write(blocks.arrow_real, this.real.subarray(0, blocks.gradient.count));
-    const knobs = this.knobs(lossOfG.weights);
+    const knobs = this.knobs(weights);
     const { theta, buffers } = players.D.held;
     const inputs = {
       theta_d: theta,
