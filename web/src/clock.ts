@@ -150,7 +150,7 @@ export class Clock {
     if (this.isLost || !(this.playing || this.wanted)) return;
     if (this.barrier && this.playing) return this.barrier.changed();
     if (!this.visible) return;
-    const depth = this.playing && this.host.pauseMs() === 0 ? this.depth : 1;
+    const depth = this.playing && this.host.pauseMs() === 0 && !this.slow ? this.depth : 1;
     if (this.inFlight.size >= depth) return;
     if (this.playing && this.rest > 0) {
       clearTimeout(this.timer);
@@ -159,6 +159,12 @@ export class Clock {
     }
     this.fire();
     if (this.playing) this.pump();
+  }
+
+  /** A turn takes as long as a slice: what waits in the engine's queue would only keep the reader's wishes waiting. */
+  private get slow(): boolean {
+    const { perSecond } = this.host.progress();
+    return perSecond > 0 && 1000 / perSecond > this.host.budgetMs() / 2;
   }
 
   /** Whether the barrier may count on this lab: it plays and its engine answers. */

@@ -144,26 +144,30 @@ function number(spec: ControlSpec, id: string, changed: (value: Value) => void):
   };
 }
 
-/** Passes values on at once or at most every 50 ms; the last one always. */
+/** Passes a value on at once, those that follow within 50 ms together, and the last one always. */
 function throttled(pass: (value: Value) => void): (value: number, now: boolean) => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let [last, sent]: [number, number | null] = [0, null];
-  const flush = () => {
-    timer = undefined;
-    if (last === sent) return;
+  const send = () => {
+    if (last === sent) return false;
     sent = last;
     pass(last);
+    return true;
+  };
+  const flush = () => {
+    timer = send() ? setTimeout(flush, SEND_EVERY_MS) : undefined;
   };
   return (value, now) => {
     last = value;
-    if (now) {
-      clearTimeout(timer);
-      // A value typed again after an error must be sent again, so only the slider's repetition is held back.
-      if (timer === undefined && sent === value) sent = null;
-      flush();
-      sent = null;
-    } else {
-      timer ??= setTimeout(flush, SEND_EVERY_MS);
+    if (!now) {
+      if (timer === undefined) flush();
+      return;
     }
+    // A value typed again after an error must be sent again, so only the slider's repetition is held back.
+    if (timer === undefined && sent === value) sent = null;
+    clearTimeout(timer);
+    timer = undefined;
+    send();
+    sent = null;
   };
 }

@@ -50,6 +50,20 @@ describe("a clock alone", () => {
     expect(new Set(ids).size).toBe(12);
   });
 
+  it("lets no tick wait in the engine while a turn takes as long as a slice", () => {
+    const { ids, at, clock } = lab();
+    clock.setVisible(true);
+    clock.setPlaying(true);
+    at.perSecond = 40;
+    clock.answered(ids[0]!);
+    expect(ids.length).toBe(2);
+    clock.answered(ids[1]!);
+    expect(ids.length).toBe(3);
+    at.perSecond = 200;
+    clock.answered(ids[2]!);
+    expect(ids.length).toBe(5);
+  });
+
   it("asks once for a refresh when nothing plays", () => {
     const { ids, clock } = lab();
     clock.setVisible(true);

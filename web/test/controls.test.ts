@@ -40,19 +40,21 @@ describe("a control", () => {
     expect(slider.getAttribute("aria-valuetext")).toBe("0.001 per step");
   });
 
-  it("sends while the slider moves, at most every 50 ms, and the last value always", () => {
+  it("sends the first movement at once, others at most every 50 ms, and the last value always", () => {
     const { sent, slider } = built(named("lr_d"));
     for (const position of ["41", "42", "43"]) {
       slider.value = position;
       fire(slider, "input");
     }
-    expect(sent).toEqual([]);
+    expect(sent).toEqual([0.0011]);
     vi.advanceTimersByTime(50);
-    expect(sent).toEqual([0.0014]);
+    expect(sent).toEqual([0.0011, 0.0014]);
     slider.value = "60";
     fire(slider, "input");
     fire(slider, "change");
-    expect(sent).toEqual([0.0014, 0.01]);
+    expect(sent).toEqual([0.0011, 0.0014, 0.01]);
+    vi.advanceTimersByTime(500);
+    expect(sent).toEqual([0.0011, 0.0014, 0.01]);
   });
 
   it("waits for the end of the movement where networks must be rebuilt", () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { apart, coverage, perfectSampler, wasserstein } from "../src/page/coverage";
+import { normalQuantile } from "../src/page/grids";
 import { Journal } from "../src/page/journal";
 import type { MixtureData, Site } from "../src/page/manifest";
 import { adapted, bundleOf, checked, fromLink, placesOf, Refusal, rebuilt, toLink } from "../src/page/recipes";
 import { curveSource, extentOf, mixtureSource } from "../src/page/sources";
 import { Twister } from "../src/page/twister";
-import { normalQuantile } from "../src/page/view";
 import type { Recipe, Value } from "../src/protocol";
 
 const angles = Array.from({ length: 8 }, (_, k) => (k * Math.PI) / 4);

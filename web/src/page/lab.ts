@@ -3,7 +3,6 @@
 import {
   type ArrayHeader,
   type Control,
-  type ControlSpec,
   type ErrorReply,
   type FrameReply,
   type Metric,
@@ -11,7 +10,6 @@ import {
   PROTOCOL,
   type Recipe,
   type Reply,
-  type Source as SourceWords,
   type StateReply,
   type Tick,
   type Value,
@@ -20,7 +18,8 @@ import { Game } from "./game";
 import { Journal } from "./journal";
 import { Machine } from "./machine";
 import type { Manifest, Site } from "./manifest";
-import { adapted, bundleOf, changes, Refusal, reachable, rebuilt, toLink } from "./recipes";
+import { offer, sourceWords } from "./offer";
+import { adapted, bundleOf, changes, Refusal, rebuilt, toLink } from "./recipes";
 import { Snapshots } from "./snapshots";
 import type { Source } from "./sources";
 import { type Shown, View } from "./view";
@@ -341,22 +340,17 @@ export class PageLab {
   }
 
   private state(note: string | null = null): Answer {
-    const { site, recipe, options } = this;
-    const controls = site.controls.map((spec) => this.offered(spec));
-    const fixed = controls.filter((spec) => spec.fixed).map(({ spec }) => spec.field);
+    const { options, game } = this;
+    const { fixed, ...offered } = offer(this.recipe, Object.keys(game.machine.manifest.init).map(Number), this.site);
     const state: StateReply = {
+      ...offered,
       type: "state",
       protocol: PROTOCOL,
       engine: "page",
       playing: this.playing,
-      step: this.game.step,
-      recipe,
-      controls: controls.map(({ spec }) => spec),
-      presets: site.presets
-        .filter((preset) => bundleOf(preset.recipe, site) !== null)
-        .map(({ name, label, about }) => ({ name, label, about })),
-      source: this.sourceWords(),
-      preset: this.presetName(),
+      step: game.step,
+      recipe: this.recipe,
+      source: sourceWords(this.view, this.classes),
       snapshots: this.snapshots.steps,
       memory: this.memory,
       locked: [...new Set([...options.lock, ...fixed])],
@@ -365,59 +359,6 @@ export class PageLab {
       note,
     };
     return [state, []];
-  }
-
-  /** A control with the values that this page can play; fixed if there is no other. */
-  private offered(spec: ControlSpec): { spec: ControlSpec; fixed: boolean } {
-    const { site, recipe } = this;
-    const compiled = [...site.architecture.G, ...site.architecture.D, "batch_size", "condition"].includes(spec.field);
-    if (spec.field === "latent_dim") {
-      const latents = Object.keys(this.game.machine.manifest.init).map(Number);
-      const [min, max] = [Math.min(...latents), Math.max(...latents)];
-      return { spec: { ...spec, min, max }, fixed: min === max };
-    }
-    if (spec.field === "data") {
-      const choices = spec.choices!.filter(({ value }) => this.playable({ data: value }));
-      return { spec: { ...spec, choices }, fixed: choices.length < 2 };
-    }
-    if (!compiled) return { spec, fixed: false };
-    const values = [...new Set(site.bundles.map(({ match }) => match[spec.field]!))];
-    const possible = reachable(recipe, spec.field, values, site);
-    const help = `${spec.help} The page has compiled ${possible.length > 1 ? "these" : "this one"}; a notebook takes any.`;
-    const choices = possible.map((value) => ({
-      value,
-      label: value === 0 ? "off" : String(value).replaceAll("_", " "),
-    }));
-    return { spec: { ...spec, kind: "choice", choices, help }, fixed: possible.length < 2 };
-  }
-
-  private playable(changed: Record<string, Value>): boolean {
-    try {
-      return bundleOf(adapted(this.recipe, changed, this.site), this.site) !== null;
-    } catch (error) {
-      if (error instanceof Refusal) return false;
-      throw error;
-    }
-  }
-
-  private presetName(): string | null {
-    const plain = (recipe: Recipe) => JSON.stringify({ ...recipe, seed: 0, steps: 1 });
-    return this.site.presets.find((preset) => plain(preset.recipe) === plain(this.recipe))?.name ?? null;
-  }
-
-  private sourceWords(): SourceWords {
-    const { source } = this.game;
-    const { kind, extent } = this.view;
-    return {
-      kind,
-      shape: source.shape,
-      range: kind === "images" ? [-1, 1] : null,
-      extent,
-      name: String(this.recipe.data),
-      modes: source.mixture?.means.length ?? null,
-      density: kind !== "images",
-      labels: this.classes ? [...(source.classes ?? Array.from({ length: this.classes }, (_, k) => String(k)))] : null,
-    };
   }
 }
 

@@ -3,9 +3,10 @@
 import type { Extent, LayerName, Metric } from "../protocol";
 import { apart, coverageMetrics, wasserstein } from "./coverage";
 import { type Game, spread } from "./game";
+import { gridOf, latentGrid, ofEachClass } from "./grids";
 import type { Block } from "./machine";
 import { size } from "./manifest";
-import { extentOf, type Source } from "./sources";
+import { extentOf } from "./sources";
 import { Twister } from "./twister";
 
 export type Shown = { shape: number[]; data: Float32Array | Uint8Array };
@@ -46,13 +47,13 @@ export class View {
     this.y = classes
       ? Int32Array.from({ length: n }, (_, i) => (imagesByClass ? Math.floor(i / BY_CLASS) : i % classes))
       : null;
-    const shown = imagesByClass ? ofEachClass(source, classes, this.twister) : source.sample(n, this.twister);
+    const shown = imagesByClass ? ofEachClass(source, classes, BY_CLASS, this.twister) : source.sample(n, this.twister);
     this.real = shown.x;
     this.yReal = classes ? shown.labels : null;
     this.extent = this.kind === "images" ? null : extentOf(source.sample(4000, this.twister).x, this.each);
     this.rows = this.kind === "points" ? PIXELS : 1;
-    this.grid = this.extent ? gridOf(this.extent, this.rows, this.each) : new Float32Array();
-    this.lines = latentGrid(this.latent);
+    this.grid = this.extent ? gridOf(this.extent, this.rows, PIXELS, this.each) : new Float32Array();
+    this.lines = latentGrid(LINES, this.latent);
     const shows = rowsOf(machine.spec("show").inputs.find(({ name }) => name === "z")!.shape);
     const judges = rowsOf(machine.spec("judge").inputs.find(({ name }) => name === "x")!.shape);
     const arrows = machine.has("arrows") ? rowsOf(machine.spec("arrows").outputs[0]!.shape) * this.each : 1;
@@ -274,67 +275,4 @@ function repeated(values: Float32Array, times: number): Float32Array {
   const out = new Float32Array(values.length * times);
   for (let i = 0; i < times; i++) out.set(values, i * values.length);
   return out;
-}
-
-/** BY_CLASS real samples of every class, class by class. */
-function ofEachClass(source: Source, classes: number, twister: Twister): { x: Float32Array; labels: Int32Array } {
-  const drawn = source.sample(40 * BY_CLASS * classes, twister);
-  const each = size(source.shape);
-  const places: number[] = [];
-  for (let k = 0; k < classes; k++) {
-    const found = [...drawn.labels!.keys()].filter((i) => drawn.labels![i] === k);
-    places.push(...found.slice(0, BY_CLASS));
-  }
-  const x = new Float32Array(places.length * each);
-  places.forEach((from, to) => {
-    x.set(drawn.x.subarray(from * each, (from + 1) * each), to * each);
-  });
-  return { x, labels: Int32Array.from(places, (i) => drawn.labels![i]!) };
-}
-
-/** Centres of the cells, row by row from the top. */
-function gridOf([x0, x1, y0, y1]: Extent, rows: number, each: number): Float32Array {
-  const out = new Float32Array(rows * PIXELS * each);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < PIXELS; column++) {
-      const at = (row * PIXELS + column) * each;
-      out[at] = x0 + ((column + 0.5) / PIXELS) * (x1 - x0);
-      if (each > 1) out[at + 1] = y1 - ((row + 0.5) / rows) * (y1 - y0);
-    }
-  }
-  return out;
-}
-
-/** A grid of normal quantiles in the first two latents, 0 in the others. */
-function latentGrid(latent: number): Float32Array {
-  const quantiles = Array.from({ length: LINES }, (_, i) => normalQuantile((i + 0.5) / LINES));
-  const z = new Float32Array(LINES * LINES * latent);
-  for (let i = 0; i < LINES; i++) {
-    for (let j = 0; j < LINES; j++) {
-      z[(i * LINES + j) * latent] = quantiles[j]!;
-      if (latent > 1) z[(i * LINES + j) * latent + 1] = quantiles[i]!;
-    }
-  }
-  return z;
-}
-
-/** The value below which a standard normal lies with probability p: bisection on its distribution function. */
-export function normalQuantile(p: number): number {
-  let [low, high] = [-8, 8];
-  while (high - low > 1e-7) {
-    const middle = (low + high) / 2;
-    if (normalShare(middle) < p) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
-
-/** P(Z < x) by Marsaglia's series, which converges for every x. */
-function normalShare(x: number): number {
-  let [sum, term] = [x, x];
-  for (let k = 3; k < 400; k += 2) {
-    term *= (x * x) / k;
-    sum += term;
-  }
-  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }
