@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from pathlib import Path
 
 import nbformat
@@ -78,7 +79,7 @@ def bad_files():
     yield "blank.ipynb", b" \n\n", "empty file", "save"
     yield "half.ipynb", text[: len(text) // 2].encode(), "half-saved", "save it again"
     yield "zeros.ipynb", b"\0" * 500, "empty file", "save"
-    yield "noise.ipynb", os.urandom(3000), "unreadable", "Jupyter"
+    yield "noise.ipynb", random.Random(0).randbytes(3000), "unreadable", "Jupyter"
     yield "page.ipynb", b"<!doctype html><html></html>", "unreadable", "Jupyter"
     yield "list.ipynb", b"[1, 2]", "no cells", "Jupyter"
     yield "deep.ipynb", b"[" * 200_000 + b"]" * 200_000, "unreadable", "Jupyter"
