@@ -66,12 +66,16 @@ def is_whole() -> bool:
     return subprocess.run(test, capture_output=True).returncode == 0
 
 
+_SPACE = ("--size", str(256 << 20), "--tmpfs")
+
+
 def wrapped(command: list[str], job: Path, hidden: Iterable[Path]) -> list[str]:
     """Return the command inside bubblewrap, with `job` as its only writable folder, at the same path."""
     shown = [Path(path) for path in SYSTEM if Path(path).exists()]
     shown += [Path(sys.prefix), Path(sys.base_prefix), PACKAGE]
     line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     line += ["--uid", "1000", "--gid", "1000", "--hostname", "classroom"]
+    line += [*_SPACE, "/tmp"]  # first: what is shown may itself lie below it
     for path in shown:
         line += (
             ["--symlink", os.readlink(path), str(path)] if path.is_symlink() else ["--ro-bind", str(path), str(path)]
@@ -81,8 +85,7 @@ def wrapped(command: list[str], job: Path, hidden: Iterable[Path]) -> list[str]:
     for mask in masks:
         if any(mask.is_relative_to(path) for path in shown):
             line += ["--tmpfs", str(mask), "--remount-ro", str(mask)]
-    for place in ("/tmp", "/dev/shm"):
-        line += ["--size", str(256 << 20), "--tmpfs", place]
+    line += [*_SPACE, "/dev/shm"]
     line += ["--bind", str(job), str(job), "--chdir", str(job), "--remount-ro", "/dev", "--remount-ro", "/"]
     return [*line, "--", *command]
 
