@@ -138,8 +138,7 @@ def test_pointer_and_keys_move_z_in_the_plane(visit: Open, served: str, generato
         page.keyboard.press("Home")
         for key in ("ArrowUp", "ArrowUp", "Shift+ArrowLeft"):
             page.keyboard.press(key)
-        page.evaluate(FRAME)
-        assert pad.get_attribute("aria-valuetext") == "−0.5 across, 0.2 up"
+        page.wait_for_function("pad => pad.ariaValueText === '−0.5 across, 0.2 up'", arg=pad.element_handle())
         drawn_as_in_torch(opened, G)
         page.wait_for_function(
             "() => document.querySelector('gan-latent').shadowRoot.querySelector('[role=status]')"

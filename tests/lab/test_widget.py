@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -42,7 +42,9 @@ def attributes(text):
 def test_a_page_without_a_kernel_gets_recipe_and_teachers_options():
     shown, _ = lab.Lab(SMALL, lock=("loss", "seed"), hide=("beta1",))._repr_mimebundle_()
     got = attributes(shown["text/html"])
-    assert json.loads(got.pop("recipe")) == asdict(SMALL)
+    told = json.loads(got.pop("recipe"))
+    assert told == recipes.changes(Recipe(), SMALL)
+    assert Recipe(**told) == SMALL
     assert got == {"lock": "loss seed", "hide": "beta1"}
     assert "<p>" in shown["text/html"]
 
