@@ -71,11 +71,16 @@ export function buildPad(moved: (to: Point) => void): Pad {
     "Drag the point, or use the arrow keys (Shift: larger steps, Home: the middle). The rings: 1, 2 and 3 standard deviations of z.";
   const help = make("p", { class: "fine", id: describedBy }, hint);
   let at: Point = [0, 0];
+  /** Keys may come faster than frames: the next one starts where this one leads. */
+  const go = (to: Point) => {
+    at = to;
+    moved(to);
+  };
   const pointed = (event: PointerEvent) => {
     const { left, top, width, height } = element.getBoundingClientRect();
     const x = ((event.clientX - left) / width) * 2 - 1;
     const y = 1 - ((event.clientY - top) / height) * 2;
-    moved(inside([x * EDGE, y * EDGE]));
+    go(inside([x * EDGE, y * EDGE]));
   };
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -91,7 +96,7 @@ export function buildPad(moved: (to: Point) => void): Pad {
     const to = keyed(event, at);
     if (!to) return;
     event.preventDefault();
-    moved(to);
+    go(to);
   });
   return {
     element: make("div", { class: "pad-box" }, element, help),
