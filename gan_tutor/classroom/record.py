@@ -39,6 +39,11 @@ class Exercise:
     points: int = 1
 
 
+def named_numbers(*names: str) -> Probe:
+    """Return the probe of a dict of numbers that the student worked out."""
+    return lambda answer, generator: {name: float(answer[name]) for name in names}
+
+
 class Mistake(NamedTuple):
     """A classic mistake: a wrong answer, recognised by what it does.
 

@@ -5,12 +5,9 @@ What is drawn is compared with the same weights in torch.
 
 from __future__ import annotations
 
-import http.server
 import importlib.util
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,20 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the test's output readable."""
-
-
 @pytest.fixture(scope="module")
-def served(folder: Path) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def served(folder: Path, serve: Any) -> Iterator[str]:
+    with serve(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

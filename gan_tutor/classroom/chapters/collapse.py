@@ -4,12 +4,7 @@ from typing import Any
 
 import torch
 
-from gan_tutor.classroom.record import Exercise
-
-
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _centres(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -85,7 +80,7 @@ EXERCISES = (
         "collapse-pairs",
         "Why two notes at once",
         "predict",
-        _named_numbers("A1", "B1", "A2", "B2"),
+        named_numbers("A1", "B1", "A2", "B2"),
         hints=(
             "Half the sum of the differences is the sum of those differences p - q that are positive.",
             "A, two samples: where is p x p above q x q? Exactly on the packs that A can never make.",

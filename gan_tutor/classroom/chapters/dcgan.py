@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_tutor.classroom.record import Exercise
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _one_of(choices: tuple[int, ...], generator: torch.Generator) -> int:
@@ -58,11 +58,6 @@ def _spread(x: Any) -> Any:
     return x.transpose(0, 1).flatten(1).std(1) if isinstance(x, Tensor) and x.ndim == 4 else x
 
 
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
-
-
 EXERCISES = (
     Exercise(
         "dcgan-sizes",
@@ -112,7 +107,7 @@ EXERCISES = (
         "dcgan-mixed",
         "Real and generated in one batch",
         "predict",
-        _named_numbers("separate mean", "separate std", "mixed mean", "mixed std"),
+        named_numbers("separate mean", "separate std", "mixed mean", "mixed std"),
         hints=(
             "BatchNorm subtracts a mean and divides by a standard deviation. Of which samples, in each case?",
             "The mixed batch has mean 0. Its variance is the mean of the squares: variance inside a kind, and between.",

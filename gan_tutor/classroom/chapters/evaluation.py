@@ -5,12 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gan_tutor.classroom.record import Exercise
-
-
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 class _Eyes(NamedTuple):
@@ -82,7 +77,7 @@ EXERCISES = (
         "evaluation-worse-model",
         "The worse model wins",
         "derive",
-        _named_numbers("A", "B", "floor", "needed"),
+        named_numbers("A", "B", "floor", "needed"),
         hints=(
             "A: the covariances are equal, so only the means count. B: the means are equal, so only the trace counts.",
             "B: for s I and t I the trace term is F (sqrt(s) - sqrt(t))^2.",
@@ -119,7 +114,7 @@ EXERCISES = (
         "evaluation-never-eight",
         "The digit that never comes",
         "predict",
-        _named_numbers("no_eight_modes", "no_eight_kl", "same_modes", "same_kl"),
+        named_numbers("no_eight_modes", "no_eight_kl", "same_modes", "same_kl"),
         hints=(
             "A mode is a triple. How many triples contain no 8?",
             "If M of 1,000 modes are left and equally likely, each has the share 1/M. Insert it into the sum.",

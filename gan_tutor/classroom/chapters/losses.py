@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_tutor.classroom.record import Exercise
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _logits(generator: torch.Generator, n: int = 7) -> tuple[Tensor, Tensor]:
@@ -32,17 +32,12 @@ def _best_probability(answer: Any, generator: torch.Generator) -> dict[str, Any]
     return {"the probability at a random point": answer(p, q, a, b)}
 
 
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
-
-
 EXERCISES = (
     Exercise(
         "losses-too-convincing",
         "Too convincing",
         "derive",
-        _named_numbers("minimax", "nonsaturating", "least_squares", "hinge"),
+        named_numbers("minimax", "nonsaturating", "least_squares", "hinge"),
         hints=(
             "The table's fourth column has the formula of each slope; here the batch is one logit, 5.",
             "sigma(5) = 1 / (1 + exp(-5)) is about 0.993, and sigma(-5) = 1 - sigma(5).",
@@ -77,7 +72,7 @@ EXERCISES = (
         "losses-scale",
         "A loss without a bottom",
         "predict",
-        _named_numbers("nonsaturating", "least_squares", "hinge", "wasserstein", "relativistic"),
+        named_numbers("nonsaturating", "least_squares", "hinge", "wasserstein", "relativistic"),
         hints=(
             "Take one right pair, real logit k and fake logit -k, and write each loss as a function of k.",
             "softplus(-k) goes to 0. max(0, 1 - k) is 0 from k = 1 on. (k - 1)^2 grows.",

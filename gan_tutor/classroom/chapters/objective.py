@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_tutor.classroom.record import Exercise
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _best_answer(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -22,11 +22,6 @@ def _gap(answer: Any, generator: torch.Generator) -> dict[str, Any]:
 def _boxes(answer: Any, generator: torch.Generator) -> dict[str, Any]:
     near, far = torch.rand(2, generator=generator).tolist()
     return {"the JSD at a shift below 1": answer(0.1 + 0.8 * near), "the JSD at a shift above 1": answer(1.2 + 2 * far)}
-
-
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
 
 
 def _zero_sum(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -90,7 +85,7 @@ EXERCISES = (
         "objective-reading",
         "Reading a log",
         "predict",
-        _named_numbers("sum in bits", "mean over the batch", "two bits"),
+        named_numbers("sum in bits", "mean over the batch", "two bits"),
         hints=(
             "JSD >= log 2 - L_D / 2, where L_D is the sum of two means, in nats. Bring each loss to that form first.",
             "One bit is log 2 nats. A mean over as many real as generated samples is half of the sum of two means.",

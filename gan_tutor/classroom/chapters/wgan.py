@@ -7,12 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_tutor import networks
-from gan_tutor.classroom.record import Exercise
-
-
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _sliced(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -67,7 +62,7 @@ EXERCISES = (
         "wgan-gaussians",
         "Gaussians by quantiles",
         "derive",
-        _named_numbers("shifted", "wider", "uniform", "times_w", "times_jsd"),
+        named_numbers("shifted", "wider", "uniform", "times_w", "times_jsd"),
         hints=(
             "The quantile function of N(mu, s^2) is mu + s z(u), where z is that of N(0, 1). Subtract two of them.",
             "Wider: the integral of |z(u)| over u is the mean of |x| for a standard normal x.",
@@ -113,7 +108,7 @@ EXERCISES = (
         "wgan-valley",
         "The wrong valley",
         "predict",
-        _named_numbers("stiff", "stiff_value", "soft", "threshold", "one_sided"),
+        named_numbers("stiff", "stiff_value", "soft", "threshold", "one_sided"),
         hints=(
             "For s below 0 the absolute value is -s. Write J without it, and take the derivative.",
             "A stationary point belongs to that branch only if it is itself below 0.",

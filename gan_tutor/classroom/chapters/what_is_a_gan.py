@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_tutor.classroom.record import Exercise
+from gan_tutor.classroom.record import Exercise, named_numbers
 
 
 def _density(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -19,11 +19,6 @@ def _nats_lost(answer: Any, generator: torch.Generator) -> dict[str, Any]:
         "nats lost by a model that is too wide": answer(1.3 + wider, d),
         "nats lost by one that is too narrow": answer(0.8 - wider * narrower, d + 1),
     }
-
-
-def _named_numbers(*names: str) -> Any:
-    """Probe a dict of numbers that the student worked out."""
-    return lambda answer, generator: {name: float(answer[name]) for name in names}
 
 
 def _stock(answer: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -72,7 +67,7 @@ EXERCISES = (
         "gan-thread",
         "A sheet has no volume",
         "predict",
-        _named_numbers("1 to 2", "2 to 2", "3 to 2", "2 to 3", "64 to 784"),
+        named_numbers("1 to 2", "2 to 2", "3 to 2", "2 to 3", "64 to 784"),
         hints=(
             "How many boxes of half the side does a segment need, how many a filled square, how many a filled cube?",
             "The samples fill at most as many dimensions as the latent has, and at most as many as the data have.",
