@@ -220,7 +220,7 @@ def test_rewound_and_continued_equals_the_straight_run_bit_for_bit(ring):
     for _ in range(3):
         ring.notebook.page.keyboard.press("ArrowLeft")
     ring.notebook.until(lambda: ring.step < stood - 10, "the lab does not go back")
-    assert "Back at step" in ring.said()
+    ring.notebook.until(lambda: "Back at step" in ring.said(), "the lab does not say where it stands")
     ring.play(turns=40)
     end = ring.pause()
     ring.notebook.kernel.run(f"straight = recipes.build(recipes.named('ring')); recipes.play(straight, until={end})")

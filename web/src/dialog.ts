@@ -17,8 +17,10 @@ interface Item {
 
 /** What the window shows: the code, or the link and the recipe. */
 export function items(reply: CodeReply, shelf: Shelf, engine: StateReply["engine"], address: string): Item[] {
-  if (shelf === "code")
-    return [{ label: "These lines of Python reproduce this run, bit for bit.", text: reply.python }];
+  if (shelf === "code") {
+    const how = engine === "page" ? "repeat this run in PyTorch, up to rounding" : "reproduce this run, bit for bit";
+    return [{ label: `These lines of Python ${how}.`, text: reply.python }];
+  }
   const recipe = { label: "The same as a recipe.", text: reply.recipe_json };
   if (engine === "page") return [{ label: "Settings and seed as a link.", text: address + reply.link }, recipe];
   return [

@@ -41,6 +41,8 @@ export interface Drawing {
 
 export function drawing(host: DrawingHost): Drawing {
   let places: Place[] = [];
+  /** How many points there were before each stroke. */
+  let strokes: number[] = [];
   let cursor: Place = [0, 0];
   let pressed = false;
   const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -55,7 +57,7 @@ export function drawing(host: DrawingHost): Drawing {
   pad.append(picture);
   const count = make("span", { role: "status" });
   const use = make("button", { type: "button", click: () => finish() }, "Use these points");
-  const undo = make("button", { type: "button", click: () => show(places.slice(0, -10)) }, "Undo");
+  const undo = make("button", { type: "button", click: () => show(places.slice(0, strokes.pop() ?? 0)) }, "Undo");
   const cancel = make("button", { type: "button", click: () => close() }, "Cancel");
   const bar = make("div", { class: "pad-bar", role: "group", "aria-label": "Drawing", hidden: true });
   bar.append(count, use, undo, cancel);
@@ -90,7 +92,7 @@ export function drawing(host: DrawingHost): Drawing {
   const open = () => {
     for (const part of [pad, bar]) part.hidden = false;
     button.setAttribute("aria-expanded", "true");
-    cursor = [0, 0];
+    [cursor, strokes] = [[0, 0], []];
     show([]);
     pad.focus();
   };
@@ -107,6 +109,7 @@ export function drawing(host: DrawingHost): Drawing {
   };
   pad.addEventListener("pointerdown", (event) => {
     pressed = true;
+    strokes.push(places.length);
     pad.setPointerCapture(event.pointerId);
     touch(event);
   });
@@ -122,7 +125,11 @@ export function drawing(host: DrawingHost): Drawing {
   };
   pad.addEventListener("keydown", (event) => {
     const move = moves[event.key];
-    const acts: Record<string, () => void> = { " ": () => show(added(places, cursor)), Enter: finish, Escape: close };
+    const put = () => {
+      strokes.push(places.length);
+      show(added(places, cursor));
+    };
+    const acts: Record<string, () => void> = { " ": put, Enter: finish, Escape: close };
     if (!move && !acts[event.key]) return;
     event.preventDefault();
     if (move) {

@@ -23,7 +23,7 @@ import { type Act, SlowMotion } from "./slow_motion";
 import { reducedMotion, type Theme } from "./theme";
 import { timeline } from "./timeline";
 import { type Press, transport } from "./transport";
-import { divergedWords, lostWords, savedWords } from "./words";
+import { divergedWords, lostWords, savedWords, saveWords } from "./words";
 
 const BUDGET_MS = 30;
 const CALM_BUDGET_MS = 100;
@@ -219,6 +219,7 @@ export class Session implements Party {
     this.presets.show(this.group ? [] : state.presets, state.preset);
     if (state.note) this.note(state.note);
     this.drawing.offer(canDraw(state));
+    this.screen.view.save.title = saveWords(state.engine);
     this.group?.announce(this);
     this.follow(state);
     this.clock.refresh();

@@ -8,6 +8,7 @@ import drawCss from "./style/draw.css";
 import formCss from "./style/form.css";
 import layoutCss from "./style/layout.css";
 import stageCss from "./style/stage.css";
+import { saveWords } from "./words";
 
 const symbol = (body: string) => `<svg viewBox="3 0 16 12" aria-hidden="true">${body}</svg>`;
 const LEGEND = `
@@ -55,7 +56,7 @@ export function buildView(root: ShadowRoot, parts: Parts) {
     make("button", { type: "button", "data-take": name, title }, label);
   const code = take("code", "Code", "The lines of Python that reproduce this run");
   const link = take("link", "Link", "Settings and seed as a link");
-  const save = take("save", "Save", "A checkpoint and the metrics, in the notebook’s folder");
+  const save = take("save", "Save", saveWords("kernel"));
   const takes = make("div", { class: "take", role: "group", "aria-label": "Take away" }, code, link, save);
   const settings = make("section", { class: "settings", "aria-label": "Settings" }, parts.panel, takes);
   const lab = make(

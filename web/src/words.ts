@@ -18,6 +18,13 @@ export function lostWords(engine: StateReply["engine"]): string {
   return LOST[engine];
 }
 
+/** What "Save" gives. */
+export function saveWords(engine: StateReply["engine"]): string {
+  return engine === "page"
+    ? "Settings, measurements and the program of this run, as a file"
+    : "A checkpoint and the metrics, in the notebook’s folder";
+}
+
 /** Where a run was saved: in one file or in two. */
 export function savedWords({ path, metrics_path }: SavedReply): string {
   return path === metrics_path ? `Saved ${path}` : `Saved ${path} and ${metrics_path}`;

@@ -148,11 +148,6 @@ export class Game {
     this.twister.state = moment.twister;
   }
 
-  /** The program that moves G, and the weights of its loss formulas. */
-  private get lossOfG(): { program: string; weights: number[] } {
-    return this.machine.manifest.g_losses[String(this.recipe.loss)]!;
-  }
-
   private initialDraws(): InitialDraw[] {
     const { init } = this.machine.manifest;
     const draws = init[String(this.recipe.latent_dim)];
@@ -189,19 +184,17 @@ export class Game {
   private moveD(due: boolean, penaltyWeight: number): number {
     const { recipe, at } = this;
     this.run("generate", { x: at.x_fake });
-    const penalised = recipe.condition === "auxiliary" || (due && recipe.penalty !== "none");
-    const program = recipe.condition === "auxiliary" ? "d_auxiliary" : `d_${penalised ? recipe.penalty : "none"}`;
-    const weight = recipe.condition === "auxiliary" ? Number(recipe.auxiliary_weight) : penaltyWeight;
-    this.run(program, this.gradientOf("D"), [...this.lossOfD(), Number(recipe.instance_noise), penalised ? weight : 0]);
+    const penalty = due ? String(recipe.penalty) : "none";
+    const weight = penalty === "none" ? 0 : penaltyWeight;
+    this.run(`d_${penalty}`, this.gradientOf("D"), [...this.lossOfD(), Number(recipe.instance_noise), weight]);
     this.descend("D", Number(recipe.lr_d), Number(recipe.clip) || NO_CLIP);
     return this.loss;
   }
 
   private moveG(): number {
     const { recipe } = this;
-    const { program, weights } = this.lossOfG;
-    const term = recipe.condition === "auxiliary" ? [Number(recipe.auxiliary_weight)] : [];
-    this.run(program, this.gradientOf("G"), [...weights, Number(recipe.instance_noise), ...term]);
+    const { program, weights } = this.machine.manifest.g_losses[String(recipe.loss)]!;
+    this.run(program, this.gradientOf("G"), [...weights, Number(recipe.instance_noise)]);
     this.descend("G", Number(recipe.lr_g), NO_CLIP);
     return this.loss;
   }

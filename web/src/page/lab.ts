@@ -19,7 +19,7 @@ import { Journal } from "./journal";
 import { Machine } from "./machine";
 import type { Manifest, Site } from "./manifest";
 import { offer, sourceWords } from "./offer";
-import { adapted, bundleOf, changes, Refusal, rebuilt, toLink } from "./recipes";
+import { adapted, bundleOf, changes, NOT_COMPILED, Refusal, rebuilt, toLink } from "./recipes";
 import { Snapshots } from "./snapshots";
 import type { Source } from "./sources";
 import { type Shown, View } from "./view";
@@ -139,7 +139,7 @@ export class PageLab {
   private async build(recipe: Recipe): Promise<Game> {
     const key = bundleOf(recipe, this.site);
     if (key === null) {
-      throw new Refusal("these networks were not compiled for this page: open the chapter in a notebook to train them");
+      throw new Refusal(NOT_COMPILED);
     }
     const [{ module, manifest }, source] = await Promise.all([
       this.supplies.program(key),

@@ -7,7 +7,7 @@ import { makeEngine, registerEngine } from "../engine";
 import type { Recipe } from "../protocol";
 import { type Files, filesBeside } from "./files";
 import { PageEngine } from "./page_engine";
-import { checked, fromLink, Refusal } from "./recipes";
+import { bundleOf, checked, fromLink, NOT_COMPILED, Refusal } from "./recipes";
 import { recording } from "./recording";
 
 const beside = (document.currentScript as HTMLScriptElement | null)?.src ?? location.href;
@@ -71,8 +71,10 @@ function engineFor(written: Recipe, element: HTMLElement, files: Files): Engine 
 /** What the address asks of the lab at a place on this page, or null. */
 function linkedLab(hash: string, at: number, files: Files) {
   if (!hash.startsWith("#lab=") || at < 0) return null;
-  const linked = fromLink(hash, files.site);
-  return linked.at === at ? { recipe: linked.recipe, lock: linked.lock, hide: linked.hide } : null;
+  const { recipe, lock, hide, at: place } = fromLink(hash, files.site);
+  if (place !== at) return null;
+  if (bundleOf(recipe, files.site) === null) throw new Refusal(`this link cannot be played here: ${NOT_COMPILED}`);
+  return { recipe, lock, hide };
 }
 
 function begin(): void {

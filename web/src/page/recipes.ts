@@ -14,6 +14,9 @@ export class Refusal extends Error {
   }
 }
 
+export const NOT_COMPILED =
+  "these networks were not compiled for this page: open the chapter in a notebook to train them";
+
 export interface Rule {
   type: "str" | "int" | "float" | "bool";
   choices: Value[] | null;
