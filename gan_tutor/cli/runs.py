@@ -1,13 +1,10 @@
 """`gan-tutor train | sample | evaluate`: a recipe becomes a run folder, and a run folder becomes samples and numbers.
 
-`gan-tutor classroom release | grade` is for teachers.
-
 A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `samples.png`.
 """
 
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -23,7 +20,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_tutor import data, evaluation, host, plots, recipes, training
-from gan_tutor.classroom import assignment
 
 Device = Literal["auto", "cpu", "cuda"]
 _NAMED = {name: recipes.named(name) for name in recipes.NAMES}
@@ -35,8 +31,6 @@ else:  # a subcommand for each named recipe, with a flag for each field
         tyro.extras.subcommand_type_from_defaults(_NAMED, _ABOUT, prefix_names=False), tyro.conf.arg(name="")
     ]
 RunPath = tyro.conf.Positional[Path]
-FolderPath = tyro.conf.Positional[Path]
-NotebookPaths = tyro.conf.Positional[tuple[Path, ...]]
 
 
 def train(
@@ -146,81 +140,6 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
     y = _labels(source, recipe, n, where)
     drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed), y=y)
     _report(None, {"samples": n, "seed": seed}, drawn, source, y)
-
-
-def release(notebooks: NotebookPaths, out: Path = Path("release"), source: bool = False) -> None:
-    """Write the notebooks that students get, one folder an assignment: OUT/losses/losses.ipynb.
-
-    The same notebooks give the same bytes.
-
-    Args:
-        notebooks: Chapters of the book, or assignments of your own in nbgrader's format, or folders of them.
-        out: Folder to write to.
-        source: Write the assignments with their solutions instead, for nbgrader's source folder.
-    """
-    for path in assignment.write(notebooks, out, solutions=source):
-        print(path)
-
-
-def grade(
-    submissions: FolderPath,
-    out: Path = Path("graded"),
-    notebooks: tuple[Path, ...] = (Path("book"),),
-    jobs: int = os.cpu_count() or 1,
-    sandbox: Literal["auto", "required"] = "auto",
-    cell_seconds: int = 60,
-    wall_seconds: int = 300,
-    memory_gib: float = 4,
-) -> None:
-    """Grade a folder of submissions: CSV grade book, feedback pages and a class overview in --out.
-
-    Stop it at any time and give the same command again: what is graded stays, and is not graded twice.
-
-    Args:
-        submissions: Folder with anna.ipynb, anna/losses.ipynb, or nbgrader's anna/losses/losses.ipynb.
-        out: Folder for the results.
-        notebooks: The chapters or assignments that were released, or folders of them.
-        jobs: Submissions at once.
-        sandbox: "required" refuses to grade without bubblewrap; "auto" then grades under limits only, and says so.
-        cell_seconds: Time of a cell.
-        wall_seconds: Time of a notebook.
-        memory_gib: Memory of a notebook, all its processes together.
-    """
-    try:
-        from gan_tutor.classroom import course
-    except ImportError as error:
-        raise ImportError(f"grading needs more packages ({error}): pip install 'gan-tutor[classroom]'") from error
-    limits = course.Limits(cell=cell_seconds, wall=wall_seconds, memory=int(memory_gib * 2**30))
-    for line in course.grade(submissions, out, notebooks, jobs=jobs, limits=limits, required=sandbox == "required"):
-        print(line, flush=True)
-
-
-if TYPE_CHECKING:
-    ClassroomCommand = Any
-else:
-    ClassroomCommand = Annotated[
-        Annotated[None, tyro.conf.subcommand(name="release", constructor=release)]
-        | Annotated[None, tyro.conf.subcommand(name="grade", constructor=grade)],
-        tyro.conf.arg(name=""),
-    ]
-
-
-def classroom(command: ClassroomCommand) -> None:
-    """Hand out a chapter's exercises, and grade what comes back."""
-
-
-def main() -> None:
-    """Run the command line; an expected error is one line, not a traceback."""
-    known: dict[str, Callable[..., Any]] = {
-        "train": train,
-        "sample": sample,
-        "evaluate": evaluate,
-        "classroom": classroom,
-    }
-    try:
-        tyro.extras.subcommand_cli_from_dict(known, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
-    except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        raise SystemExit(f"gan-tutor: {error}") from error
 
 
 @contextmanager
@@ -335,7 +254,3 @@ def _json(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 5) if math.isfinite(value) else None
     return value
-
-
-if __name__ == "__main__":
-    main()
