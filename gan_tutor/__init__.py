@@ -22,6 +22,7 @@ _MODULES = (
     "penalties",
     "plots",
     "recipes",
+    "share",
     "training",
 )
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604  (they are strings)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "gan_tutor"
 FILES = sorted(LIBRARY.rglob("*.py"))
 FLOORS = {
+    "share": -1,
     "host": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
     "objectives": 1,
     "training": 2, "checkpoints": 2,

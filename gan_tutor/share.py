@@ -1,0 +1,62 @@
+"""A process's share of a game that several processes play: the same rows drawn everywhere, its own ones kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor
+
+Rows = TypeVar("Rows", Tensor, tuple[Tensor, Tensor])
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which rows of every draw belong to this process.
+
+    All processes hold the same generator in the same state and draw the rows of the whole batch, rank after rank. So
+    the batch does not depend on the number of processes, nor does the generator's state afterwards: a checkpoint of
+    some number of processes continues on any other.
+
+    Attributes:
+        rank: This process's number, 0 to ranks - 1.
+        ranks: Number of processes, at least 1.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.ranks:
+            raise ValueError(f"rank must be from 0 to ranks - 1, got rank {self.rank} of {self.ranks}")
+
+    def own(self, draw: Callable[[int], Rows], n: int) -> Rows:
+        """Call `draw` for the rows of all ranks and return this rank's n rows.
+
+        Args:
+            draw: Returns as many rows as it is asked for: one tensor (rows, ...), or two of the same rows.
+            n: Rows of this rank, at least 1; every rank asks for the same number.
+        """
+        drawn, own = draw(self.ranks * n), slice(self.rank * n, (self.rank + 1) * n)
+        if isinstance(drawn, Tensor):
+            return drawn[own]
+        x, y = drawn
+        return x[own], y[own]
+
+    def rows(self, batch_size: int) -> int:
+        """Return this rank's number of rows of a batch.
+
+        Raises:
+            ValueError: The rows cannot be shared out equally, so that a mean of the ranks' means is the batch's mean.
+        """
+        if batch_size % self.ranks:
+            raise ValueError(
+                f"batch_size must be a multiple of the number of processes, got {batch_size} for {self.ranks}; "
+                f"take {batch_size // self.ranks * self.ranks or self.ranks} or another number of processes"
+            )
+        return batch_size // self.ranks
+
+
+ALONE = Share()
