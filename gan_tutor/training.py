@@ -18,6 +18,7 @@ from gan_tutor.losses import GanLoss
 from gan_tutor.networks import Given
 from gan_tutor.objectives import Term, discriminator_loss, generator_loss
 from gan_tutor.penalties import Penalty
+from gan_tutor.share import ALONE, Share
 
 
 class Record(NamedTuple):
@@ -122,6 +123,7 @@ def train(
     schedule: Callable[[int], float] | None = None,
     start: int = 0,
     check_every: int | None = None,
+    share: Share = ALONE,
 ) -> Iterator[Record]:
     """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
 
@@ -151,6 +153,7 @@ def train(
         start: Steps already taken, when a run is continued.
         check_every: Look for NaN and infinity every so many turns; by default each turn on a CPU and every 50th
             elsewhere, because reading a loss makes the host wait for the device.
+        share: This process's share of every batch, if several play one game.
 
     Yields:
         One `Record` for each turn.
@@ -171,6 +174,7 @@ def train(
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     stream: Iterator[Any] = iter(batches)
+    latents = partial(share.own, partial(sample_z, latent_dim=latent_dim, generator=generator))
     unchecked: list[Record] = []
     check_every = check_every or (1 if generator.device.type == "cpu" else 50)
     for step in range(start + 1, steps + 1):
@@ -179,9 +183,9 @@ def train(
         weight = factor * penalty_every * penalty_weight
         for _ in range(n_critic - 1):
             x_real, g, d = _next(stream, step, G, D)
-            d_step(g, d, opt_d, loss, x_real, sample_z(len(x_real), latent_dim, generator), due, weight)
+            d_step(g, d, opt_d, loss, x_real, latents(len(x_real)), due, weight)
         x_real, g, d = _next(stream, step, G, D)
-        z = sample_z(len(x_real), latent_dim, generator)
+        z = latents(len(x_real))
         made = partial(_return, g(z))  # one pass of G serves both players
         loss_d = d_step(made, d, opt_d, loss, x_real, z, due, weight)
         loss_g = g_step(made, d, opt_g, loss, x_real, z, term, term_weight)

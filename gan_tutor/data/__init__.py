@@ -5,7 +5,7 @@ returns float32 samples (n, *shape) on the source's device.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from gan_tutor.data.densities import (
 )
 from gan_tutor.data.images import ImageSet, digits, fashion, torchvision_set
 from gan_tutor.data.stacked import StackedDigits, stacked_digits
+from gan_tutor.share import ALONE, Rows, Share
 
 __all__ = [
     "Curve",
@@ -47,9 +48,6 @@ __all__ = [
     "torchvision_set",
     "two_moons",
 ]
-
-
-T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -78,34 +76,40 @@ class Labelled(Protocol):
         ...
 
 
-def batches(source: Source, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def batches(source: Source, batch_size: int, generator: torch.Generator, share: Share = ALONE) -> Iterator[Tensor]:
     """Yield independent real batches (batch_size, *shape) for ever, drawn with replacement on the source's device.
 
-    All state is in `generator`: restoring it continues the sequence exactly.
+    All state is in `generator`: restoring it continues the sequence exactly. Of several processes each yields its own
+    rows (batch_size / ranks, *shape) of the same batches.
 
     Raises:
-        ValueError: `batch_size` is below 1.
+        ValueError: `batch_size` is below 1, or cannot be shared out equally.
     """
-    return _for_ever(source.sample, batch_size, generator)
+    return _for_ever(source.sample, batch_size, generator, share)
 
 
-def labelled_batches(source: Labelled, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def labelled_batches(
+    source: Labelled, batch_size: int, generator: torch.Generator, share: Share = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the samples that `batches` yields, each batch with its labels (batch_size, ...).
 
     Raises:
-        ValueError: `batch_size` is below 1, or the source has no labels.
+        ValueError: `batch_size` is below 1 or cannot be shared out equally, or the source has no labels.
     """
     if not hasattr(source, "sample_labelled"):
         raise ValueError(f"{source!r} has no labels: use an image set or a mixture, or data.batches")
-    return _for_ever(source.sample_labelled, batch_size, generator)
+    return _for_ever(source.sample_labelled, batch_size, generator, share)
 
 
-def _for_ever(draw: Callable[[int, torch.Generator], T], n: int, generator: torch.Generator) -> Iterator[T]:
+def _for_ever(
+    draw: Callable[[int, torch.Generator], Rows], n: int, generator: torch.Generator, share: Share
+) -> Iterator[Rows]:
     if n < 1:
         raise ValueError(f"batch_size must be at least 1, got {n}")
+    own = share.rows(n)
 
-    def draws() -> Iterator[T]:
+    def draws() -> Iterator[Rows]:
         while True:
-            yield draw(n, generator)
+            yield share.own(lambda rows: draw(rows, generator), own)
 
     return draws()

@@ -6,6 +6,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from gan_tutor.share import ALONE, Share
+
 
 class Noisy(nn.Module):
     """D(x + sigma e) with e ~ N(0, I), drawn anew for every call.
@@ -17,17 +19,19 @@ class Noisy(nn.Module):
         D: A discriminator.
         sigma: Standard deviation in data units, at least 0.
         generator: Source of the noise.
+        share: This process's share of every batch that D sees.
 
     Source: sonderby2017amortised, arjovsky2017towards.
     """
 
-    def __init__(self, D: nn.Module, sigma: float, generator: torch.Generator) -> None:
+    def __init__(self, D: nn.Module, sigma: float, generator: torch.Generator, share: Share = ALONE) -> None:
         super().__init__()
         if sigma < 0:
             raise ValueError(f"sigma must be at least 0, got {sigma}")
         self.network = D
         self.sigma = sigma
         self.generator = generator
+        self.share = share
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         return self.network(self._blurred(x), *condition)
@@ -41,4 +45,7 @@ class Noisy(nn.Module):
         return cast(Callable[..., Tensor], self.network.classify)(self._blurred(x))
 
     def _blurred(self, x: Tensor) -> Tensor:
-        return x + self.sigma * torch.randn(x.shape, generator=self.generator, device=x.device)
+        def noise(n: int) -> Tensor:
+            return torch.randn(n, *x.shape[1:], generator=self.generator, device=x.device)
+
+        return x + self.sigma * self.share.own(noise, len(x))

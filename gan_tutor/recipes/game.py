@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_tutor import checkpoints, data, losses, networks, objectives, penalties, training
 from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict, places
+from gan_tutor.share import ALONE, Share
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -39,6 +41,7 @@ class Game:
         ready_g: G as it runs: itself, or wrapped by `networks.prepare`.
         ready_d: D likewise.
         step: Turns played.
+        share: This process's share of every batch.
     """
 
     recipe: Recipe
@@ -53,13 +56,14 @@ class Game:
     ready_g: nn.Module
     ready_d: nn.Module
     step: int = 0
+    share: Share = ALONE
 
     def parts(self) -> dict[str, checkpoints.Stateful]:
         """Return everything whose state a checkpoint must hold, by name."""
         return {name: getattr(self, name) for name in ("G", "D", "ema", "opt_g", "opt_d", "generator")}
 
 
-def build(recipe: Recipe, device: str | torch.device = "cpu") -> Game:
+def build(recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
     """Make the data, networks, optimisers and generator of a recipe; torch's global generator is left as it was."""
     device = torch.device(device)
     data_source = source(recipe).to(device)
@@ -71,14 +75,14 @@ def build(recipe: Recipe, device: str | torch.device = "cpu") -> Game:
     ready_g, ready_d = (networks.prepare(network, device=device, **speed) for network in (G, D))
     generator = torch.Generator(device).manual_seed(recipe.seed)
     if recipe.instance_noise:
-        ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator)
+        ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
     ema = copy.deepcopy(G).requires_grad_(False)
     opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
     if recipe.clip:
         opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
     draw = data.batches if recipe.condition == "none" else data.labelled_batches
-    batches = draw(data_source, recipe.batch_size, generator)
-    return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d)
+    batches = draw(data_source, recipe.batch_size, generator, share)
+    return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, share=share)
 
 
 def run(game: Game) -> Iterator[training.Record]:
@@ -106,6 +110,7 @@ def run(game: Game) -> Iterator[training.Record]:
         ema_decay=recipe.ema_decay,
         schedule=_schedule(recipe),
         start=game.step,
+        share=game.share,
     ):
         game.step = record.step
         yield record
@@ -117,7 +122,7 @@ def save(game: Game, path: str | Path) -> None:
     checkpoints.save(path, game.parts(), meta)
 
 
-def resume(path: str | Path, device: str | torch.device = "cpu") -> Game:
+def resume(path: str | Path, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
     """Build the game of a checkpoint and put its state back: it goes on as if it had never stopped.
 
     Raises:
@@ -131,7 +136,7 @@ def resume(path: str | Path, device: str | torch.device = "cpu") -> Game:
             f"{path} was trained on {trained_on} and its random numbers cannot continue on {here}: resume on "
             f"{trained_on}, or use load_generator to sample from it here"
         )
-    game = build(from_dict(checkpoint.meta["recipe"]), device)
+    game = build(from_dict(checkpoint.meta["recipe"]), device, share)
     checkpoints.restore(checkpoint, game.parts())
     game.step = checkpoint.meta["step"]
     return game
@@ -282,10 +287,11 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     if name == "none":
         return None, 1.0
     eager = networks.prepare(game.D, device=game.generator.device, bf16=game.recipe.bf16)
-    extra = {"generator": game.generator} if name == "wgan_gp" else {}
+    mixing = partial(torch.rand, generator=game.generator, device=game.generator.device)
 
     def penalty(D: penalties.Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
         judge = networks.Given(eager, D.y) if isinstance(D, networks.Given) else eager
+        extra = {"u": game.share.own(mixing, len(x_real))} if name == "wgan_gp" else {}
         return penalties.PENALTIES[name](judge, x_real, x_fake, **extra)
 
     return penalty, game.recipe.penalty_weight

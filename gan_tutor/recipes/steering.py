@@ -44,7 +44,7 @@ def steer(game: Game, recipe: Recipe) -> Game:
     Raises:
         ValueError: The recipe is for data of another range than its generator's output, or its data cannot be opened.
     """
-    new = games.build(recipe, game.generator.device)
+    new = games.build(recipe, game.generator.device, game.share)
     fresh = rebuilt(game.recipe, recipe)
     same_optimizer = recipe.optimizer == game.recipe.optimizer
     for player in ("G", "D"):
