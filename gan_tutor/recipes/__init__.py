@@ -14,6 +14,7 @@ from gan_tutor.recipes.game import (
     run,
     sample_shape,
     save,
+    schedule_of,
     source,
 )
 from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
@@ -53,6 +54,7 @@ __all__ = [
     "run",
     "sample_shape",
     "save",
+    "schedule_of",
     "source",
     "steer",
     "step_d",

@@ -108,7 +108,7 @@ def run(game: Game) -> Iterator[training.Record]:
         term_weight=term_weight,
         ema=game.ema,
         ema_decay=recipe.ema_decay,
-        schedule=_schedule(recipe),
+        schedule=schedule_of(recipe),
         start=game.step,
         share=game.share,
     ):
@@ -297,7 +297,8 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     return penalty, game.recipe.penalty_weight
 
 
-def _schedule(recipe: Recipe, floor: float = 0.02, last: float = 0.25) -> Callable[[int], float] | None:
+def schedule_of(recipe: Recipe, floor: float = 0.02, last: float = 0.25) -> Callable[[int], float] | None:
+    """Return the factor on learning rates and penalty weight at a step; None for constant ones."""
     if recipe.schedule == "cosine":
         return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / recipe.steps)) / 2
     if recipe.schedule == "cooldown":
