@@ -13,11 +13,11 @@ LIBRARY = ROOT / "gan_tutor"
 FILES = sorted(LIBRARY.rglob("*.py"))
 FLOORS = {
     "share": -1,
-    "host": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
-    "objectives": 1,
+    "capture": 0, "host": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
+    "objectives": 1, "optimizers": 0,
     "training": 2, "checkpoints": 2,
     "recipes": 3,
-    "lab": 4, "classroom": 4,
+    "lab": 4, "classroom": 4, "sweep": 4,
     "cli": 5, "page_engine": 5,
     "__main__": 6,
 }  # fmt: skip
@@ -103,7 +103,7 @@ assert set(gan_tutor.__all__) <= set(dir(gan_tutor)) and gan_tutor.evaluation.co
 try:
     gan_tutor.nothing
 except AttributeError as error:
-    assert "its modules are checkpoints, classroom," in str(error), error
+    assert "its modules are capture, checkpoints," in str(error), error
 else:
     raise AssertionError("an unknown module was found")
 """

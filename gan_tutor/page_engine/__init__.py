@@ -2,5 +2,5 @@
 
 `bundle.build(recipe, folder)` writes one file that a page loads. It holds every program a pair of networks needs, for
 every loss, penalty and optimiser of the library. What compiles is the extra "page":
-`pip install "gan-tutor[page]"`. `programs` and `optimizers` say what is computed, `lowering` how it becomes bytes.
+`pip install "gan-tutor[page]"`. `programs` says what is computed, `lowering` how it becomes bytes.
 """

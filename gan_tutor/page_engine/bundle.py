@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from gan_tutor import recipes
+from gan_tutor.optimizers import OPTIMIZERS
 from gan_tutor.page_engine import lowering, manifest, programs, tracing
-from gan_tutor.page_engine.optimizers import OPTIMIZERS
 from gan_tutor.page_engine.players import Player, Port, Program, flat
 from gan_tutor.page_engine.programs import LATENT
 from gan_tutor.recipes import Recipe

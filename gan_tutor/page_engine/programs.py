@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gan_tutor import losses, objectives, penalties, recipes
 from gan_tutor.losses import GanLoss
-from gan_tutor.page_engine.optimizers import OPTIMIZERS
+from gan_tutor.optimizers import OPTIMIZERS
 from gan_tutor.page_engine.players import Called, Player, Port, Program, flat, player, split
 from gan_tutor.recipes import Recipe
 
@@ -205,7 +205,12 @@ def _optimizer(name: str, letter: str, size: int) -> Program:
     update, knobs = OPTIMIZERS[name]
     state = [Port(key, (size,)) for key in ("theta", "state_0", "state_1")]
     inputs = (*state, Port("grad", (size,)), Port("knobs", (len(knobs),)))
-    return Program(f"{name}_{letter}", update, inputs, (*state, Port("norm", (1,))))
+
+    def run(theta: Tensor, state_0: Tensor, state_1: Tensor, grad: Tensor, knobs: Tensor) -> tuple[Tensor, ...]:
+        moved = update(theta, state_0, state_1, grad, knobs)
+        return *moved, grad.square().sum().sqrt().reshape(1)
+
+    return Program(f"{name}_{letter}", run, inputs, (*state, Port("norm", (1,))))
 
 
 def _called(

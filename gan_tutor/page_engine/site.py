@@ -18,7 +18,7 @@ from gan_tutor.recipes.record import CLASSES, NOT_NEGATIVE, POSITIVE, SHARES
 VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
-COMPILED = ("losses", "penalties", "objectives", "networks", "recipes", "page_engine")
+COMPILED = ("losses", "penalties", "objectives", "optimizers", "networks", "recipes", "page_engine")
 _NOT_COMPILED = {"bf16", "channels_last", "compile", "condition"}
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gan_tutor import losses, objectives, recipes
-from gan_tutor.page_engine import bundle, manifest, optimizers, programs
+from gan_tutor.page_engine import bundle, manifest, programs
 from gan_tutor.recipes import Recipe
 
 IMAGES = Recipe(data="digits", generator="dcgan", discriminator="dcgan", width_g=4, width_d=4, latent_dim=64)
@@ -76,38 +76,14 @@ def test_label_smoothing_is_affine_in_the_target(name, target):
     torch.testing.assert_close(mixed.d(real, fake), expected)
 
 
-def _torch_optimizer(name, parameters):
-    return {
-        "adam": lambda: torch.optim.Adam(parameters, 0.01, (0.5, 0.99)),
-        "rmsprop": lambda: torch.optim.RMSprop(parameters, 0.01, alpha=0.9),
-        "sgd": lambda: torch.optim.SGD(parameters, 0.01, momentum=0.8),
-    }[name]()
-
-
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
-def test_optimizers_are_torchs(name):
-    update, _ = optimizers.OPTIMIZERS[name]
-    theta = torch.randn(40)
-    parameter = torch.nn.Parameter(theta.clone())
-    theirs = _torch_optimizer(name, [parameter])
-    state = (torch.zeros(40), torch.zeros(40))
-    for t in range(1, 30):
-        gradient = torch.randn(40) * 10.0 ** torch.randint(-9, 2, (40,))
-        gradient[:5] = 0  # an unused weight stays where it is
-        knobs = {
-            "adam": [0.01, 0.5, 0.01, 1 / (1 - 0.5**t), 1 / (1 - 0.99**t), 3.4e38],
-            "rmsprop": [0.01, 0.1, 3.4e38],
-            "sgd": [0.01, 0.8, float(t == 1), 3.4e38],
-        }[name]
-        theta, *state, norm = update(theta, *state, gradient, torch.tensor(knobs))
-        parameter.grad = gradient.clone()
-        theirs.step()
-        torch.testing.assert_close(theta, parameter.detach(), rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(norm, gradient.norm().reshape(1))
-    assert torch.equal(theta[:5], parameter.detach()[:5])
-    clipped, *_ = update(theta, *state, gradient, torch.tensor([*knobs[:-1], 0.1]))
-    assert clipped.abs().max() == 0.1
-    assert (clipped.abs() < 0.1).any()
+def test_an_optimisers_program_also_tells_the_gradients_length():
+    *_, found = programs.programs(Recipe(width_g=8, width_d=8))
+    for name in ("adam", "rmsprop", "sgd"):
+        program = next(program for program in found if program.name == f"{name}_d")
+        inputs = [torch.randn(port.shape) for port in program.inputs]
+        *_, norm = program.function(*inputs[:1], *(x.square() for x in inputs[1:3]), *inputs[3:])
+        torch.testing.assert_close(norm, inputs[3].norm().reshape(1))
+        assert [port.name for port in program.outputs] == ["theta", "state_0", "state_1", "norm"]
 
 
 def test_arrows_are_the_gradient_of_gs_loss():

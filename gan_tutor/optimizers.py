@@ -1,8 +1,8 @@
 """The optimisers of `torch.optim` as functions of flat vectors: state in, state out.
 
-Every function maps (theta, state_0, state_1, gradient, knobs) to (theta, state_0, state_1, norm). The knobs change from
-step to step, so that one compiled program serves every learning rate. An optimiser that needs less state passes the
-rest through. `norm` is the gradient's Euclidean length, shape (1,).
+Every function maps (theta, state_0, state_1, gradient, knobs) to (theta, state_0, state_1). The knobs change from step
+to step, so that one compiled program serves every learning rate: one number each, or (B, 1) for the parameters (B, P)
+of B networks, each with its own. An optimiser that needs less state passes the rest through.
 
 Decay rates come as what is missing to 1: of a float32 next to 1 the difference has only a few digits, and torch takes
 it in double precision.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 EPS = 1e-8
-Update = tuple[Tensor, Tensor, Tensor, Tensor]
+Update = tuple[Tensor, Tensor, Tensor]
 Optimizer = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Update]
 
 
@@ -26,7 +26,7 @@ def adam(theta: Tensor, m: Tensor, v: Tensor, gradient: Tensor, knobs: Tensor) -
     m = (1 - new_m) * m + new_m * gradient
     v = (1 - new_v) * v + new_v * gradient * gradient
     theta = theta - (lr * unbias_m) * m / (v.sqrt() * unbias_v.sqrt() + EPS)
-    return _clipped(theta, clip), m, v, _norm(gradient)
+    return _clipped(theta, clip), m, v
 
 
 def rmsprop(theta: Tensor, v: Tensor, unused: Tensor, gradient: Tensor, knobs: Tensor) -> Update:
@@ -36,7 +36,7 @@ def rmsprop(theta: Tensor, v: Tensor, unused: Tensor, gradient: Tensor, knobs: T
     """
     lr, new, clip = knobs.unbind(0)
     v = (1 - new) * v + new * gradient * gradient
-    return _clipped(theta - lr * gradient / (v.sqrt() + EPS), clip), v, unused * 1, _norm(gradient)
+    return _clipped(theta - lr * gradient / (v.sqrt() + EPS), clip), v, unused * 1
 
 
 def sgd(theta: Tensor, velocity: Tensor, unused: Tensor, gradient: Tensor, knobs: Tensor) -> Update:
@@ -47,15 +47,11 @@ def sgd(theta: Tensor, velocity: Tensor, unused: Tensor, gradient: Tensor, knobs
     """
     lr, momentum, first, clip = knobs.unbind(0)
     velocity = (1 - first) * momentum * velocity + gradient
-    return _clipped(theta - lr * velocity, clip), velocity, unused * 1, _norm(gradient)
+    return _clipped(theta - lr * velocity, clip), velocity, unused * 1
 
 
 def _clipped(theta: Tensor, clip: Tensor) -> Tensor:
     return theta.minimum(clip).maximum(-clip)
-
-
-def _norm(gradient: Tensor) -> Tensor:
-    return gradient.square().sum().sqrt().reshape(1)
 
 
 OPTIMIZERS: dict[str, tuple[Optimizer, tuple[str, ...]]] = {
