@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
+import torch.distributed as dist
 from torch import Tensor
 
 Rows = TypeVar("Rows", Tensor, tuple[Tensor, Tensor])
@@ -11,11 +13,14 @@ Rows = TypeVar("Rows", Tensor, tuple[Tensor, Tensor])
 
 @dataclass(frozen=True)
 class Share:
-    """Which rows of every draw belong to this process.
+    """Which rows of every draw belong to this process, and what it must ask the others.
 
     All processes hold the same generator in the same state and draw the rows of the whole batch, rank after rank. So
     the batch does not depend on the number of processes, nor does the generator's state afterwards: a checkpoint of
     some number of processes continues on any other.
+
+    With more than one rank, `means` and `whole` wait for all processes of torch.distributed's default group
+    (`parallel.start` opens it); `own`, `rows` and `part` ask nobody.
 
     Attributes:
         rank: This process's number, 0 to ranks - 1.
@@ -57,6 +62,32 @@ class Share:
                 f"take {batch_size // self.ranks * self.ranks or self.ranks} or another number of processes"
             )
         return batch_size // self.ranks
+
+    def part(self, rows: Tensor) -> Tensor:
+        """Return this rank's part of rows (n, ...) that all ranks hold; parts differ in length by one row at most."""
+        return rows.tensor_split(self.ranks)[self.rank]
+
+    @torch.no_grad()
+    def whole(self, part: Tensor, n: int) -> Tensor:
+        """Return on every rank the n rows whose parts, cut as by `part`, the ranks hold."""
+        if self.ranks == 1:
+            return part
+        longest = -(-n // self.ranks)
+        padded = part.new_zeros(longest, *part.shape[1:])
+        padded[: len(part)] = part
+        parts = [torch.empty_like(padded) for _ in range(self.ranks)]
+        dist.all_gather(parts, padded)
+        lengths = [len(rows) for rows in torch.empty(n).tensor_split(self.ranks)]
+        return torch.cat([rows[:length] for rows, length in zip(parts, lengths, strict=True)])
+
+    @torch.no_grad()
+    def means(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean over ranks of each scalar, in one exchange."""
+        if self.ranks == 1:
+            return values
+        together = torch.stack(values)
+        dist.all_reduce(together)
+        return (together / self.ranks).unbind()
 
 
 ALONE = Share()
