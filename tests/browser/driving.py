@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 
 from gan_tutor import recipes
 from gan_tutor.recipes import Recipe
 
+WITH_LABS = [
+    path.stem
+    for path in sorted((Path(__file__).resolve().parents[2] / "book").glob("*.ipynb"))
+    if any("gan-lab" in str(cell.get("outputs", "")) for cell in nbformat.read(path, as_version=4).cells)
+]
 RING = recipes.named("ring")
 # Plays messages one after the other on an engine of the page, and returns the replies with their arrays.
 DRIVE = """([recipe, messages]) => new Promise((done, failed) => {

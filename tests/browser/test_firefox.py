@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driving import DRIVE, HELLO, RING, STEP, eager, tick
+from driving import DRIVE, HELLO, RING, STEP, WITH_LABS, eager, tick
 
 FIREFOX = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
 LISTENS = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
@@ -93,8 +93,9 @@ def address_in(lines: Queue[str]) -> str:
             return found[1]
 
 
-def test_a_lab_trains_and_draws(firefox: Firefox, address: str) -> None:
-    firefox.open(f"{address}/book/training_loop.html")
+@pytest.mark.parametrize("name", WITH_LABS)
+def test_the_labs_of_a_chapter_train_and_draw(firefox: Firefox, address: str, name: str) -> None:
+    firefox.open(f"{address}/book/{name}.html")
     played = f"""async () => {{
       const lab = document.querySelector("gan-lab");
       lab.scrollIntoView();
@@ -102,7 +103,7 @@ def test_a_lab_trains_and_draws(firefox: Firefox, address: str) -> None:
       const until = async (holds) => {{ while (!holds()) await new Promise((done) => setTimeout(done, 50)); }};
       await until(() => button() && !button().disabled);
       button().click();
-      await until(() => ({STEP})(lab) >= 30);
+      await until(() => ({STEP})(lab) >= 3);
       button().click();
       const canvas = lab.shadowRoot.querySelector(".scene canvas");
       const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;

@@ -10,21 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
-from driving import RING, STEP, drive, eager, history, tick
+from driving import RING, STEP, WITH_LABS, drive, eager, history, tick
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from gan_tutor import recipes
-from gan_tutor.lab import Engine
+from gan_tutor.lab import Engine, controls
 
-ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., Any]
-WITH_LABS = [
-    path.stem
-    for path in sorted((ROOT / "book").glob("*.ipynb"))
-    if any("gan-lab" in str(cell.get("outputs", "")) for cell in nbformat.read(path, as_version=4).cells)
-]
 
 
 def lab(page: Any, number: int = 0) -> Any:
@@ -132,11 +126,62 @@ def test_settings_act_on_the_next_step_and_rebuild_what_they_must(chapter: Open)
     assert (namespace["game"].step, namespace["game"].recipe.data) == (8, "drawn")
 
 
-def test_the_failing_preset_fails_and_the_cure_cures(chapter: Open) -> None:
+def there_and_back(part: Any) -> list[Callable[[], Any]]:
+    """What a reader does to change a control's value, and to change it back."""
+    if part.evaluate("e => e.tagName") == "SELECT":
+        now = part.input_value()
+        values = part.locator("option:not([disabled])").evaluate_all("all => all.map(one => one.value)")
+        other = next(value for value in values if value not in (now, "drawn"))
+        return [lambda: part.select_option(other), lambda: part.select_option(now)]
+    if part.get_attribute("type") == "text":
+        now = part.input_value()
+        return [lambda: (part.fill("3"), part.press("Enter")), lambda: (part.fill(now), part.press("Enter"))]
+    arrows = ["ArrowRight", "ArrowLeft"]
+    if part.evaluate("e => e.value === e.max"):
+        arrows.reverse()
+    return [lambda: part.press(arrows[0]), lambda: part.press(arrows[1])]
+
+
+def test_every_control_is_moved_while_it_plays_and_the_run_takes_it(chapter: Open) -> None:
+    with chapter(fragment=recipes.to_link(RING)) as opened:
+        page, found = opened.page, lab(opened.page)
+        found.locator("details[data-group]").evaluate_all("all => all.forEach(one => { one.open = true })")
+        found.get_by_role("button", name="Play").click()
+        moved, barred = [], []
+        for control in found.locator("[data-field]").all():
+            field = control.get_attribute("data-field")
+            part = next(
+                part for kind in ("select", "input[type=range]", "input[type=text]")
+                if (part := control.locator(kind)).count()
+            )  # fmt: skip
+            if part.is_disabled():
+                barred.append(field)
+                continue
+            for number, move in enumerate(there_and_back(part)):
+                before = page.evaluate("location.hash")
+                move()
+                try:
+                    page.wait_for_function("before => location.hash !== before", arg=before, timeout=20_000)
+                except PlaywrightTimeout:
+                    pytest.fail(f"{field} does not move: {found.locator('.alert').inner_text()}")
+                recipe = recipes.from_link(page.evaluate("location.hash"))
+                assert (getattr(recipe, field) == getattr(RING, field)) == (number == 1), field
+            moved.append(field)
+            assert found.locator(".alert").inner_text() == "", field
+        step = shown_step(found)
+        wait_for_step(found, step + 2)
+        assert opened.problems == []
+    assert set(moved) | set(barred) == {control.field for control in controls.CONTROLS}
+    assert set(barred) == {"batch_size", "width_g", "norm_d", "condition"}  # fixed by what is compiled
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_failing_preset_fails_and_the_cure_cures(chapter: Open, seed: int) -> None:
     modes = {}
     with chapter() as opened:
         for name in ("collapse", "cured"):
-            play = [{"type": "preset", "name": name}, {"type": "play"}, *[tick(500)] * 4]
+            reseed = [{"type": "set", "changes": {"seed": seed}}, {"type": "reset"}]
+            play = [{"type": "preset", "name": name}, *reseed, {"type": "play"}, *[tick(500)] * 4]
             metrics = drive(opened.page, RING, *play)[-1]["metrics"]
             modes[name] = next(row for row in metrics if row["name"] == "modes")
     assert modes["collapse"]["value"] <= 5
@@ -161,7 +206,12 @@ def test_the_address_is_the_lab(chapter: Open) -> None:
         assert found.locator("[data-field=beta1]").count() == 0
 
 
-@pytest.mark.parametrize("fragment", ["#lab=%3Cscript%3E", "#lab=e30&lock=everything", "#lab=eyJscl9nIjotMX0"])
+NOT_COMPILED = recipes.to_link(replace(RING, width_d=77))
+
+
+@pytest.mark.parametrize(
+    "fragment", ["#lab=%3Cscript%3E", "#lab=e30&lock=everything", "#lab=eyJscl9nIjotMX0", NOT_COMPILED]
+)
 def test_a_damaged_or_hostile_address_is_refused_in_words(chapter: Open, fragment: str) -> None:
     with chapter(fragment=fragment) as opened:
         found = lab(opened.page)

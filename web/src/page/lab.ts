@@ -5,7 +5,6 @@ import {
   type Control,
   type ErrorReply,
   type FrameReply,
-  type Metric,
   type Player,
   PROTOCOL,
   type Recipe,
@@ -23,11 +22,10 @@ import { adapted, bundleOf, changes, NOT_COMPILED, Refusal, rebuilt, toLink } fr
 import { Snapshots } from "./snapshots";
 import type { Source } from "./sources";
 import { type Shown, View } from "./view";
+import { Watch } from "./watch";
 
 const MEMORY_MB = 100;
 const IMAGES_EVERY_MS = 60;
-const MEASURED_SHARE = 0.05;
-const HISTORY_ROWS = 200;
 
 /** What the worker's engine asks of the page: programs and data, which come by name. */
 export interface Supplies {
@@ -52,16 +50,7 @@ export class PageLab {
   private view!: View;
   private journal!: Journal;
   private snapshots!: Snapshots;
-  private history: number[] = [];
-  private losses: [d: number, g: number] = [Number.NaN, Number.NaN];
-  private measured: {
-    metrics: Metric[];
-    best: { best: Shown; gap: number } | null;
-    step: number;
-    at: number;
-    took: number;
-  } = FRESH;
-  private rate = { turns: 0, seconds: 0 };
+  private watch!: Watch;
   private changed = true;
   private drawnAt = Number.NEGATIVE_INFINITY;
 
@@ -131,16 +120,13 @@ export class PageLab {
     this.journal = new Journal(recipe, this.site);
     this.snapshots = new Snapshots(MEMORY_MB);
     this.snapshots.take(this.game, this.journal);
+    this.watch = new Watch();
     this.lookAnew();
-    this.losses = [Number.NaN, Number.NaN];
-    this.rate = { turns: 0, seconds: 0 };
   }
 
   private async build(recipe: Recipe): Promise<Game> {
     const key = bundleOf(recipe, this.site);
-    if (key === null) {
-      throw new Refusal(NOT_COMPILED);
-    }
+    if (key === null) throw new Refusal(NOT_COMPILED);
     const [{ module, manifest }, source] = await Promise.all([
       this.supplies.program(key),
       this.supplies.source(recipe),
@@ -150,8 +136,7 @@ export class PageLab {
 
   private lookAnew(): void {
     this.view = new View(this.game, this.classes);
-    this.history = [];
-    this.measured = FRESH;
+    this.watch.lookAnew();
     this.changed = true;
   }
 
@@ -161,7 +146,7 @@ export class PageLab {
 
   private turn(): void {
     const { lossD, lossG } = this.game.turn();
-    this.note(lossD, lossG);
+    this.watch.note(this.game, lossD, lossG);
     for (const [name, loss] of [
       ["loss_d", lossD],
       ["loss_g", lossG],
@@ -176,19 +161,15 @@ export class PageLab {
     if (this.snapshots.due(this.game.step)) this.snapshots.take(this.game, this.journal);
   }
 
-  private note(lossD: number, lossG: number): void {
-    this.losses = [lossD, lossG];
-    this.history.push(this.game.step, lossD, lossG, this.game.gradientNorm("D"), this.game.gradientNorm("G"));
-  }
-
   private single(what: Player | "turn"): Answer {
     if (what === "turn") {
       this.turn();
       this.snapshots.take(this.game, this.journal);
       return this.state();
     }
-    if (what === "d") this.note(this.game.stepD(), this.losses[1]);
-    else this.note(this.losses[0], this.game.stepG());
+    const [lossD, lossG] = this.watch.losses;
+    if (what === "d") this.watch.note(this.game, this.game.stepD(), lossG);
+    else this.watch.note(this.game, lossD, this.game.stepG());
     this.journal.single(this.game.step, what);
     return this.state();
   }
@@ -253,7 +234,8 @@ export class PageLab {
   }
 
   private save(): Answer {
-    const { recipe, game, losses } = this;
+    const { recipe, game } = this;
+    const { losses } = this.watch;
     const name = `lab-${recipe.data}-${recipe.seed}-${game.step}.json`;
     const record = {
       step: game.step,
@@ -270,15 +252,17 @@ export class PageLab {
   private tick({ id, budget_ms, steps, layers }: Tick): Answer {
     if (this.playing) this.slice(steps, budget_ms);
     const wanted = new Set(layers);
-    this.measure(wanted.has("optimal"));
-    const arrays = new Map<string, Shown>([["history", this.recent()]]);
+    const bestD = wanted.has("optimal") && this.view.kind !== "images" && this.classes === 0;
+    this.watch.measure(this.game, this.view, this.playing, bestD);
+    const { losses, measured } = this.watch;
+    const arrays = new Map<string, Shown>([["history", this.watch.recent()]]);
     const now = performance.now();
     const due = this.changed || now - this.drawnAt >= IMAGES_EVERY_MS;
     if (!this.playing || this.view.kind !== "images" || due) {
       for (const [name, array] of this.view.layers(wanted)) arrays.set(name, array);
       [this.changed, this.drawnAt] = [false, now];
     }
-    const optimal = wanted.has("optimal") ? this.measured.best : null;
+    const optimal = bestD ? measured.best : null;
     if (optimal) arrays.set("optimal", optimal.best);
     const frame: FrameReply = {
       type: "frame",
@@ -287,14 +271,14 @@ export class PageLab {
       playing: this.playing,
       snapshots: this.snapshots.steps,
       memory: this.memory,
-      steps_per_second: this.rate.seconds ? Math.round((10 * this.rate.turns) / this.rate.seconds) / 10 : 0,
+      steps_per_second: this.watch.speed,
       finite: true,
-      loss_d: finite(this.losses[0]),
-      loss_g: finite(this.losses[1]),
+      loss_d: finite(losses[0]),
+      loss_g: finite(losses[1]),
       grad_d: finite(this.game.gradientNorm("D")),
       grad_g: finite(this.game.gradientNorm("G")),
       gap: optimal?.gap ?? null,
-      metrics: this.measured.metrics,
+      metrics: measured.metrics,
       arrays: [...arrays].map(header),
     };
     return [frame, [...arrays.values()].map(({ data }) => data.slice().buffer as ArrayBuffer)];
@@ -310,29 +294,7 @@ export class PageLab {
       spent = performance.now() - began;
       if (steps === undefined && spent + spent / (this.game.step - first) > budget) break;
     }
-    const { rate } = this;
-    rate.turns = 0.9 * rate.turns + this.game.step - first;
-    rate.seconds = 0.9 * rate.seconds + spent / 1000;
-  }
-
-  /** Refreshes metrics and the best D, rarely enough that they take a small share of the time. */
-  private measure(optimal: boolean): void {
-    const { measured, game, view } = this;
-    const now = performance.now();
-    const stale = game.step !== measured.step || (optimal && measured.best === null);
-    if (!stale || (this.playing && now - measured.at < measured.took / MEASURED_SHARE)) return;
-    const metrics = view.metrics();
-    const best = optimal && view.kind !== "images" && this.classes === 0 ? view.optimal() : null;
-    const at = performance.now();
-    this.measured = { metrics, best, step: game.step, at, took: at - now };
-  }
-
-  private recent(): Shown {
-    const rows = this.history.length / 5;
-    const every = Math.max(1, Math.ceil(rows / HISTORY_ROWS));
-    const kept = this.history.filter((_, i) => Math.floor(i / 5) % every === 0);
-    this.history = [];
-    return { shape: [kept.length / 5, 5], data: Float32Array.from(kept) };
+    this.watch.ran(this.game.step - first, spent / 1000);
   }
 
   private get memory(): { used_mb: number; budget_mb: number } {
@@ -361,8 +323,6 @@ export class PageLab {
     return [state, []];
   }
 }
-
-const FRESH = { metrics: [], best: null, step: -1, at: Number.NEGATIVE_INFINITY, took: 0 };
 
 function header([name, { shape, data }]: [string, Shown]): ArrayHeader {
   return { name, dtype: data instanceof Float32Array ? "f32" : "u8", shape };
