@@ -10,6 +10,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _MODULES = (
+    "capture",
     "checkpoints",
     "classroom",
     "data",
@@ -19,6 +20,7 @@ _MODULES = (
     "losses",
     "networks",
     "objectives",
+    "parallel",
     "penalties",
     "plots",
     "recipes",

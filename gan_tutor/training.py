@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from gan_tutor.capture import Plan, captured, drawn_here
 from gan_tutor.losses import GanLoss
 from gan_tutor.networks import Given
 from gan_tutor.objectives import Term, discriminator_loss, generator_loss
@@ -59,7 +60,7 @@ def d_step(
     x_real: Tensor,
     z: Tensor,
     penalty: Penalty | None = None,
-    weight: float = 1.0,
+    weight: float | Tensor = 1.0,
 ) -> Tensor:
     """Move D one optimiser step against G(z); G's parameters do not change. Returns D's loss before the step."""
     loss_d = discriminator_loss(G, D, loss, x_real, z, penalty, weight)
@@ -77,7 +78,7 @@ def g_step(
     x_real: Tensor,
     z: Tensor,
     term: Term | None = None,
-    weight: float = 1.0,
+    weight: float | Tensor = 1.0,
 ) -> Tensor:
     """Move G one optimiser step through D; D's parameters do not change. Returns G's loss before the step."""
     with frozen(D):
@@ -124,6 +125,7 @@ def train(
     start: int = 0,
     check_every: int | None = None,
     share: Share = ALONE,
+    cuda_graph: bool = False,
 ) -> Iterator[Record]:
     """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
 
@@ -153,65 +155,83 @@ def train(
         start: Steps already taken, when a run is continued.
         check_every: Look for NaN and infinity every so many turns; by default each turn on a CPU and every 50th
             elsewhere, because reading a loss makes the host wait for the device.
-        share: This process's share of every batch, if several play one game.
+        share: This process's share of every batch, if several play one game. Records hold the means over all.
+        cuda_graph: Record a turn as a CUDA graph and replay it, see `capture`. Batches must then be drawn by
+            `generator`. For small networks, which leave a GPU waiting for Python.
 
     Yields:
         One `Record` for each turn.
 
     Raises:
-        ValueError: The players share parameters or an optimiser holds foreign ones, a count is below 1, or the
-            batches end.
+        ValueError: The players share parameters or an optimiser holds foreign ones, a count is below 1, the batches
+            end, or `cuda_graph` is asked for without a CUDA device.
         NonFinite: A loss became NaN or infinite.
 
     Source: goodfellow2014gan, algorithm 1. Differs: there G's step draws fresh latents, which costs a second pass of G.
     """
     _check_players(G, D, opt_g, opt_d)
-    for name, count in (
-        ("n_critic", n_critic),
-        ("penalty_every", penalty_every),
-        ("check_every", 1 if check_every is None else check_every),
-    ):
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    stream: Iterator[Any] = iter(batches)
+    _check_counts(n_critic=n_critic, penalty_every=penalty_every, check_every=1 if check_every is None else check_every)
     latents = partial(share.own, partial(sample_z, latent_dim=latent_dim, generator=generator))
+    stream: Iterator[Any] = drawn_here(iter(batches), generator) if cuda_graph else iter(batches)
+
+    def turn(plan: Plan) -> tuple[Tensor, Tensor]:
+        due = penalty if plan.due else None
+        for _ in range(n_critic - 1):
+            x_real, g, d = _next(stream, plan.step, G, D)
+            d_step(g, d, opt_d, loss, x_real, latents(len(x_real)), due, plan.weight)
+        x_real, g, d = _next(stream, plan.step, G, D)
+        z = latents(len(x_real))
+        made = partial(_return, g(z))  # one pass of G serves both players
+        loss_d = d_step(made, d, opt_d, loss, x_real, z, due, plan.weight)
+        loss_g = g_step(made, d, opt_g, loss, x_real, z, term, term_weight)
+        if ema is not None:
+            update_ema(ema, G, plan.decay)
+        return loss_d, loss_g
+
+    play = captured(turn, generator, (opt_g, opt_d)) if cuda_graph else turn
     unchecked: list[Record] = []
     check_every = check_every or (1 if generator.device.type == "cpu" else 50)
     for step in range(start + 1, steps + 1):
         factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), opt_g, opt_d)
-        due = penalty if step % penalty_every == 0 else None
-        weight = factor * penalty_every * penalty_weight
-        for _ in range(n_critic - 1):
-            x_real, g, d = _next(stream, step, G, D)
-            d_step(g, d, opt_d, loss, x_real, latents(len(x_real)), due, weight)
-        x_real, g, d = _next(stream, step, G, D)
-        z = latents(len(x_real))
-        made = partial(_return, g(z))  # one pass of G serves both players
-        loss_d = d_step(made, d, opt_d, loss, x_real, z, due, weight)
-        loss_g = g_step(made, d, opt_g, loss, x_real, z, term, term_weight)
-        if ema is not None:
-            update_ema(ema, G, min(ema_decay, step / (step + 1)))
-        unchecked.append(Record(step, loss_d, loss_g))
+        weight, decay = factor * penalty_every * penalty_weight, min(ema_decay, step / (step + 1))
+        record = Record(step, *share.means(*play(Plan(step, step % penalty_every == 0, weight, decay))))
+        unchecked.append(record)
         if len(unchecked) == check_every or step == steps:
             _check_finite(unchecked)
             unchecked.clear()
-        yield Record(step, loss_d, loss_g)
+        yield record
 
 
 @torch.no_grad()
-def update_ema(ema: nn.Module, G: nn.Module, decay: float) -> None:
+def update_ema(ema: nn.Module, G: nn.Module, decay: float | Tensor) -> None:
     """Set every parameter of `ema` to decay * ema + (1 - decay) * G, in place; buffers are copied.
+
+    The parameters go in one call for all. A `decay` that is a scalar on the device is not read by the host.
 
     Source: yazici2019ema.
     """
-    get_ema_multi_avg_fn(decay)(list(ema.parameters()), list(G.parameters()), None)
+    averages: list[Tensor] = list(ema.parameters())
+    values: list[Tensor] = list(G.parameters())
+    if isinstance(decay, Tensor):
+        moves = torch._foreach_sub(values, averages)
+        torch._foreach_mul_(moves, 1 - decay)
+        torch._foreach_add_(averages, moves)
+    else:
+        get_ema_multi_avg_fn(decay)(averages, values, None)
     for kept, new in zip(ema.buffers(), G.buffers(), strict=True):
         kept.copy_(new)
 
 
 @torch.no_grad()
 def generate(
-    G: nn.Module, n: int, latent_dim: int, generator: torch.Generator, *, y: Tensor | None = None, batch: int = 500
+    G: nn.Module,
+    n: int,
+    latent_dim: int,
+    generator: torch.Generator,
+    *,
+    y: Tensor | None = None,
+    batch: int = 500,
+    share: Share = ALONE,
 ) -> Tensor:
     """Return n samples of G in evaluation mode, shape (n, ...), computed `batch` at a time.
 
@@ -222,6 +242,7 @@ def generate(
         generator: Source of the latents.
         y: Conditions (n, ...), one for each sample, for a conditional G.
         batch: Samples computed at a time.
+        share: This process's share of the work, if several compute; all get all samples.
 
     Raises:
         ValueError: A count is below 1, or there is not one condition for each sample.
@@ -233,8 +254,9 @@ def generate(
     modes = [(module, module.training) for module in G.modules()]
     G.eval()
     try:
-        inputs = [rows.split(batch) for rows in (sample_z(n, latent_dim, generator), y) if rows is not None]
-        return torch.cat([G(*rows) for rows in zip(*inputs, strict=True)])
+        parts = [share.part(rows) for rows in (sample_z(n, latent_dim, generator), y) if rows is not None]
+        inputs = zip(*(part.split(batch) for part in parts), strict=True)
+        return share.whole(torch.cat([G(*rows) for rows in inputs]), n)
     finally:
         for module, training in modes:
             module.training = training
@@ -261,8 +283,15 @@ def _next(stream: Iterator[Any], step: int, G: nn.Module, D: nn.Module) -> tuple
 def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> float:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+            rate = factor * group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
     return factor
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
 
 
 def _check_players(G: nn.Module, D: nn.Module, opt_g: torch.optim.Optimizer, opt_d: torch.optim.Optimizer) -> None:
