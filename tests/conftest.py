@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
-SOURCES = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "book"]
+SOURCES = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "book", ROOT / "gan_tutor" / "lab" / "explorers"]
 
 
 @pytest.fixture(autouse=True)

@@ -82,7 +82,9 @@ def _form(ours: Seen, theirs: Seen) -> Verdict | None:
         return Verdict(
             False, "nothing-returned", f"{where}nothing came. Does your function end with return, and use its input?"
         )
-    if ours.path != theirs.path or ours.kind != theirs.kind:
+    if ours.path != theirs.path:
+        return Verdict(False, "kind", f"{ours.path or 'one value'} is needed, {theirs.path or 'one value'} came.")
+    if ours.kind != theirs.kind:
         kinds = {"number": "a number or tensor", "text": "a string", "nothing": "None"}
         came = theirs.values[0] if theirs.kind == "other" and theirs.values else kinds.get(theirs.kind, theirs.kind)
         return Verdict(False, "kind", f"{where}{kinds.get(ours.kind, ours.kind)} is needed, {came} came.")

@@ -11,7 +11,8 @@ import torch
 from torch.nn.functional import softplus
 
 from gan_tutor import classroom
-from gan_tutor.classroom import desk, diary
+from gan_tutor.classroom import desk, diary, judging
+from gan_tutor.classroom.observation import Seen
 
 ONE = "losses-ragan"
 
@@ -91,6 +92,14 @@ def test_general_mistakes_are_named(answer, key):
     verdict = told(answer)
     assert (verdict.right, verdict.mistake) == (False, key)
     assert verdict.hint
+
+
+def test_a_value_in_another_place_is_named_by_both_places():
+    ours, theirs = Seen("mean", "number", (), (1.0,)), Seen("variance", "number", (), (1.0,))
+    verdict = judging._form(ours, theirs)
+    assert (verdict.right, verdict.mistake, verdict.hint) == (False, "kind", "mean is needed, variance came.")
+    alone = judging._form(ours._replace(path=""), ours._replace(path="number 0"))
+    assert alone.hint == "one value is needed, number 0 came."
 
 
 def math_nan():
