@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_tutor import checkpoints, data, losses, networks, objectives, penalties, training
+from gan_tutor import checkpoints, data, losses, networks, objectives, parallel, penalties, training
 from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict, places
 from gan_tutor.share import ALONE, Share
 
@@ -71,8 +71,12 @@ def build(recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALO
         torch.default_generator.manual_seed(recipe.seed)
         G, D = _generator(recipe, data_source.shape), _discriminator(recipe, data_source.shape)
     networks.check_range(G, data_source)
+    for network in (G, D):
+        parallel.share_batch_norms(network, share)
     speed = {"bf16": recipe.bf16, "channels_last": recipe.channels_last, "compile": recipe.compile}
-    ready_g, ready_d = (networks.prepare(network, device=device, **speed) for network in (G, D))
+    ready_g, ready_d = (
+        parallel.averaged(networks.prepare(network, device=device, **speed), share) for network in (G, D)
+    )
     generator = torch.Generator(device).manual_seed(recipe.seed)
     if recipe.instance_noise:
         ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
@@ -94,7 +98,7 @@ def run(game: Game) -> Iterator[training.Record]:
         game.ready_g,
         game.ready_d,
         game.batches,
-        loss=loss_of(recipe),
+        loss=parallel.shared_loss(loss_of(recipe), game.share),
         opt_g=game.opt_g,
         opt_d=game.opt_d,
         latent_dim=recipe.latent_dim,

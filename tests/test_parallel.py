@@ -1,0 +1,92 @@
+"""Several processes play the game that one plays: every loss, penalty and condition, with 2 and with 4 ranks."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gan_tutor import losses, parallel, recipes
+from gan_tutor.share import ALONE, Share
+
+PROGRAM = Path(__file__).parent / "ranks.py"
+SPEC = importlib.util.spec_from_file_location("ranks", PROGRAM)
+ranks = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(ranks)
+
+
+@pytest.fixture(scope="module")
+def one():
+    return {name: ranks.played(recipes.build(ranks.recipe(name))) for name in ranks.GAMES}
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def several(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    command = [sys.executable, str(PROGRAM), str(request.param), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
+
+
+@pytest.mark.parametrize("name", ranks.GAMES)
+def test_ranks_tell_one_process_s_losses_and_end_with_its_players(name, one, several):
+    for result in several:
+        torch.testing.assert_close(result[name], one[name], rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ranks.GAMES)
+def test_all_ranks_hold_the_same_bits(name, several):
+    for result in several[1:]:
+        assert all(torch.equal(result[name][key], value) for key, value in several[0][name].items())
+
+
+def test_samples_are_made_by_all_and_had_by_all(several):
+    for result in several:
+        torch.testing.assert_close(result["samples"]["all"], ranks.sampled())
+
+
+def test_feature_matching_over_half_the_rows_would_be_another_loss():
+    """A squared difference of means is no mean over rows: of 2N samples of one kind it is half of that of N."""
+    a, b = torch.randn(2, 4000, 200, generator=torch.Generator().manual_seed(0))
+    whole = losses.feature_matching.g(a, b)
+    halves = [losses.feature_matching.g(a[rows], b[rows]) for rows in (slice(2000), slice(2000, 4000))]
+    assert 1.5 < sum(halves) / 2 / whole < 2.5
+
+
+def test_alone_nothing_is_wrapped_or_replaced():
+    game = recipes.build(recipes.Recipe(**ranks.SMALL | ranks.GAMES["batch_norm"]))
+    assert game.share == ALONE
+    assert game.ready_g is game.G
+    assert not any(isinstance(module, parallel.SharedBatchNorm) for module in game.D.modules())
+    assert parallel.shared_loss(losses.feature_matching, ALONE) is losses.feature_matching
+    assert parallel.agree(ALONE, True, False) == [True, False]
+
+
+def test_a_shared_batch_norm_keeps_the_state_and_the_answers_in_evaluation_mode():
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(3, eps=1e-3)))
+    for _ in range(3):
+        network(torch.randn(4, 2, 8, 8))
+    x, state = torch.randn(4, 2, 8, 8), {k: v.clone() for k, v in network.state_dict().items()}
+    expected = network.eval()(x)
+    parallel.share_batch_norms(network, Share(0, 2))
+    assert [type(module) for module in (network[1], network[2][0])] == [parallel.SharedBatchNorm] * 2
+    assert network.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+    torch.testing.assert_close(network.eval()(x), expected)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch):
+    monkeypatch.setattr(parallel, "averaged", lambda network, share: network)  # needs the other processes
+    with pytest.raises(ValueError, match="batch_size must be a multiple of the number of processes, got 25 for 2"):
+        recipes.build(recipes.Recipe(batch_size=25), share=Share(0, 2))
+
+
+def test_without_torchrun_there_is_nobody_to_join(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert parallel.start("cpu") == (ALONE, torch.device("cpu"))
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert parallel.start("cpu") == (ALONE, torch.device("cpu"))
