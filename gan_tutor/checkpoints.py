@@ -4,6 +4,7 @@ Nothing is unpickled, so a file from a stranger can be wrong but cannot run code
 and renamed over it: a reader sees the old checkpoint or the new one, never half of one.
 """
 
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -50,20 +51,36 @@ def save(path: str | Path, parts: Mapping[str, Stateful], meta: Mapping[str, Any
     groups: dict[str, Any] = {}
     for name, part in parts.items():
         if isinstance(part, torch.optim.Optimizer):
-            groups[name] = part.state_dict()["param_groups"]
+            groups[name] = [_plain(group) for group in part.state_dict()["param_groups"]]
         tensors |= {f"{name}/{key}": value for key, value in _tensors(part).items()}
     header = {"format": FORMAT, "version": str(VERSION), "meta": json.dumps(meta), "groups": json.dumps(groups)}
     # Contiguous copies: safetensors refuses strided or shared storage.
     blob = safetensors.torch.save({key: value.detach().contiguous().clone() for key, value in tensors.items()}, header)
+    write(path, blob)
+
+
+def write(path: str | Path, content: bytes) -> None:
+    """Replace a file's content at once: whenever the process or the machine stops, the old or the new one is there.
+
+    What a process that was killed here leaves behind is removed by `sweep_up`.
+    """
+    path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(beside, "wb") as file:
-            file.write(blob)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sweep_up(*paths: Path) -> None:
+    """Remove what processes that were killed within `write` left beside these files; none may be writing them now."""
+    for path in paths:
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            left.unlink()
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -113,6 +130,11 @@ def restore(checkpoint: Checkpoint, parts: Mapping[str, Stateful]) -> None:
             _restore_part(part, saved, checkpoint.groups.get(name))
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{checkpoint.path} does not fit {name}: {error}") from error
+
+
+def _plain(group: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimiser's group with numbers in place of scalar tensors, which JSON cannot hold."""
+    return {name: value.item() if isinstance(value, Tensor) else value for name, value in group.items()}
 
 
 def _tensors(part: Stateful) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from gan_tutor import checkpoints, data, recipes
+from gan_tutor import capture, checkpoints, data, recipes
 
 LIBRARY = Path(checkpoints.__file__).parent
 SMALL = recipes.Recipe(width_g=8, width_d=8, batch_size=16, steps=6)
@@ -290,6 +290,40 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch, bro
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
     recipes.save(game, saved)
     assert recipes.resume(saved).step == 6
+
+
+def test_unfinished_files_are_swept_up_and_no_others(tmp_path):
+    path = tmp_path / "c[1].safetensors"
+    for name in (
+        ".c[1].safetensors.17.tmp",
+        ".c[1].safetensors.18.tmp",
+        ".other.17.tmp",
+        "c[1].safetensors",
+        ".c1.17.tmp",
+    ):
+        (tmp_path / name).write_bytes(b"x")
+    checkpoints.sweep_up(path, tmp_path / "none")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".c1.17.tmp", ".other.17.tmp", "c[1].safetensors"]
+    checkpoints.write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_learning_rate_in_a_tensor_is_saved_as_a_number(tmp_path):
+    """As CUDA graphs need it; going on from the file equals going on without."""
+    game, path = recipes.build(replace(SMALL, schedule="cosine")), tmp_path / "c.safetensors"
+    play(game, until=3)
+    for optimizer in (game.opt_g, game.opt_d):
+        capture.tensor_rates(optimizer, torch.device("cpu"))
+    recipes.save(game, path)
+    (group,) = checkpoints.load(path).groups["opt_g"]
+    assert isinstance(group["lr"], float)
+    assert group["lr"] == pytest.approx(game.opt_g.param_groups[0]["lr"].item(), rel=1e-7)
+    resumed = recipes.resume(path)
+    play(resumed)
+    straight = recipes.build(replace(SMALL, schedule="cosine"))
+    play(straight)
+    assert equal(resumed, straight)
 
 
 def test_a_missing_folder_is_an_error_and_creates_nothing(tmp_path):
