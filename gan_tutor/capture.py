@@ -107,22 +107,30 @@ def tensor_rates(optimizer: torch.optim.Optimizer, device: torch.device) -> None
             group["capturable"] = device.type == "cuda"
 
 
-def drawn_here(batches: Iterator[Any], generator: torch.Generator) -> Iterator[Any]:
+def drawn_here(
+    batches: Iterator[Any],
+    generator: torch.Generator,
+    capturing: Callable[[], bool] = torch.cuda.is_current_stream_capturing,
+) -> Iterator[Any]:
     """Yield the batches, and refuse one that was not drawn by the generator: a graph would replay it for ever.
+
+    Args:
+        batches: Real batches.
+        generator: The game's generator, on a CUDA device.
+        capturing: Says whether a graph is being recorded: numbers drawn there are counted when it is replayed.
 
     Raises:
         ValueError: A batch came without a draw from the generator.
     """
     before = generator.get_offset()
     for batch in batches:
-        # The numbers drawn in a graph are counted when it is replayed.
-        if not torch.cuda.is_current_stream_capturing() and generator.get_offset() == before:
+        if not capturing() and generator.get_offset() == before:
             raise ValueError(
                 "with cuda_graph every batch must be drawn by the game's generator on its device, got one that was "
                 "not: use data.batches with the same generator, or cuda_graph=False for a loader of your own"
             )
         yield batch
-        before = -1 if torch.cuda.is_current_stream_capturing() else generator.get_offset()
+        before = -1 if capturing() else generator.get_offset()
 
 
 def _beside(side: torch.cuda.Stream, turn: Turn, plan: Plan) -> tuple[Tensor, Tensor]:

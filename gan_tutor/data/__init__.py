@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from gan_tutor.data.augmentation import Augmented
 from gan_tutor.data.densities import (
     Curve,
     Mixture,
@@ -27,6 +28,7 @@ from gan_tutor.data.stacked import StackedDigits, stacked_digits
 from gan_tutor.share import ALONE, Rows, Share
 
 __all__ = [
+    "Augmented",
     "Curve",
     "ImageSet",
     "Labelled",
@@ -65,6 +67,10 @@ class Source(Protocol):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n samples (n, *shape)."""
+        ...
+
+    def to(self, device: str | torch.device) -> "Source":
+        """Return the source with its tensors on the device."""
         ...
 
 

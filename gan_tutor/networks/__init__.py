@@ -14,12 +14,14 @@ from gan_tutor.networks.conditional import (
     ProjectionDiscriminator,
 )
 from gan_tutor.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_tutor.networks.diffaugment import DiffAugmented, changes
 from gan_tutor.networks.dirac import DiracDiscriminator, DiracGenerator
 from gan_tutor.networks.ensembles import Discriminators, Generators, Packed, each
 from gan_tutor.networks.minibatch_std import MinibatchStd, WithMinibatchStd
 from gan_tutor.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_tutor.networks.noise import Noisy
 from gan_tutor.networks.prepare import check_range, prepare
+from gan_tutor.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_tutor.networks.space_to_depth import SpaceToDepthDiscriminator
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "ConditionalGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "DiffAugmented",
     "DiracDiscriminator",
     "DiracGenerator",
     "Discriminators",
@@ -40,8 +43,11 @@ __all__ = [
     "OneHot",
     "Packed",
     "ProjectionDiscriminator",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
     "SpaceToDepthDiscriminator",
     "WithMinibatchStd",
+    "changes",
     "check_range",
     "each",
     "prepare",

@@ -28,7 +28,7 @@ aten = torch.ops.aten
 SETTLED = 16  # spectral norm's power iterations before the first turn: 15 by its own, one when it is registered
 ARCHITECTURE = (
     "generator", "discriminator", "width_g", "width_d", "mapping_g", "refine_g", "subpixel_g", "depth_g", "depth_d",
-    "activation_g", "activation_d", "norm_d", "condition", "batch_size",
+    "activation_g", "activation_d", "norm_d", "condition", "batch_size", "augment", "diffaugment",
 )  # fmt: skip
 
 

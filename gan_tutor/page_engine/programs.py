@@ -67,11 +67,18 @@ def programs(recipe: Recipe) -> tuple[Player, Player, list[Program]]:
     """Return G and D as the programs know them, and every program of a bundle.
 
     Raises:
-        ValueError: The recipe's condition is auxiliary, whose classifier no program trains.
+        ValueError: The recipe's condition is auxiliary, whose classifier no program trains, or it augments.
     """
     if recipe.condition == "auxiliary":
         raise ValueError("condition must be none, concat, embedding or projection on a page, got auxiliary")
-    wide = replace(recipe, latent_dim=latent_width(recipe), bf16=False, compile=False, channels_last=False, clip=0.0)
+    if recipe.augment != "none" or recipe.diffaugment:
+        raise ValueError(
+            f"augment must be none and diffaugment empty on a page, got {recipe.augment!r} and {recipe.diffaugment!r}"
+        )
+    wide = replace(
+        recipe, latent_dim=latent_width(recipe), bf16=False, compile=False, channels_last=False, cuda_graph=False,
+        clip=0.0,
+    )  # fmt: skip
     game = recipes.build(wide)
     return _all(wide, player(game.G), player(game.D), tuple(game.source.shape))
 

@@ -7,16 +7,15 @@ from gan_tutor.recipes.catalogue import NAMES, describe, named
 from gan_tutor.recipes.game import (
     Game,
     build,
-    class_count,
     load_generator,
     loss_of,
     resume,
     run,
-    sample_shape,
     save,
     schedule_of,
     source,
 )
+from gan_tutor.recipes.players import class_count, sample_shape
 from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
 from gan_tutor.recipes.steering import (
     ARCHITECTURE,

@@ -1,4 +1,4 @@
-"""From a recipe to a running game: here, and only here, names become data, networks, losses and optimisers."""
+"""From a recipe to a running game: here, and only here, names become data, losses, penalties and optimisers."""
 
 import copy
 import math
@@ -6,22 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_tutor import checkpoints, data, losses, networks, objectives, parallel, penalties, training
-from gan_tutor.recipes.record import CLASSES, IMAGE_SETS, Recipe, from_dict, places
+from gan_tutor import capture, checkpoints, data, losses, networks, objectives, parallel, penalties, training
+from gan_tutor.recipes import players
+from gan_tutor.recipes.record import Recipe, from_dict, places
 from gan_tutor.share import ALONE, Share
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": lambda: nn.LeakyReLU(0.2),
-    "tanh": nn.Tanh,
-}
-CODE = 16  # size of a class's learned code
 
 
 @dataclass
@@ -63,13 +56,28 @@ class Game:
         return {name: getattr(self, name) for name in ("G", "D", "ema", "opt_g", "opt_d", "generator")}
 
 
-def build(recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
-    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is left as it was."""
+def build(
+    recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALONE, data_source: data.Source | None = None
+) -> Game:
+    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is left as it was.
+
+    Args:
+        recipe: What to build.
+        device: Where to play.
+        share: This process's share of every batch.
+        data_source: Samples to use in place of the recipe's own data, of the same shape and range.
+
+    Raises:
+        ValueError: The recipe asks for what the device does not have.
+        FileNotFoundError: torchvision's set is not under `data_root`.
+    """
     device = torch.device(device)
-    data_source = source(recipe).to(device)
+    if recipe.cuda_graph:
+        capture.require_gpu(device)
+    data_source = (data_source or source(recipe)).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
-        G, D = _generator(recipe, data_source.shape), _discriminator(recipe, data_source.shape)
+        G, D = players.generator(recipe, data_source.shape), players.discriminator(recipe, data_source.shape)
     networks.check_range(G, data_source)
     for network in (G, D):
         parallel.share_batch_norms(network, share)
@@ -80,13 +88,27 @@ def build(recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALO
     generator = torch.Generator(device).manual_seed(recipe.seed)
     if recipe.instance_noise:
         ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
+    if recipe.diffaugment:
+        ready_d = networks.DiffAugmented(ready_d, recipe.diffaugment, generator, share)
     ema = copy.deepcopy(G).requires_grad_(False)
     opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
     if recipe.clip:
         opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
-    draw = data.batches if recipe.condition == "none" else data.labelled_batches
-    batches = draw(data_source, recipe.batch_size, generator, share)
+    batches = _batches(recipe, data_source, generator, share)
     return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, share=share)
+
+
+def _batches(recipe: Recipe, data_source: Any, generator: torch.Generator, share: Share) -> Iterator[Any]:
+    drawn = data_source if recipe.augment == "none" else data.Augmented(data_source, recipe.augment)
+    draw = data.batches if recipe.condition == "none" else data.labelled_batches
+    batches: Iterator[Any] = draw(drawn, recipe.batch_size, generator, share)
+    return map(_channels_last, batches) if recipe.channels_last else batches
+
+
+def _channels_last(batch: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tensor, Tensor]:
+    if isinstance(batch, Tensor):
+        return batch.contiguous(memory_format=torch.channels_last)
+    return batch[0].contiguous(memory_format=torch.channels_last), batch[1]
 
 
 def run(game: Game) -> Iterator[training.Record]:
@@ -115,6 +137,7 @@ def run(game: Game) -> Iterator[training.Record]:
         schedule=schedule_of(recipe),
         start=game.step,
         share=game.share,
+        cuda_graph=recipe.cuda_graph,
     ):
         game.step = record.step
         yield record
@@ -150,7 +173,7 @@ def load_generator(path: str | Path, device: str | torch.device = "cpu") -> tupl
     """Return the averaged generator of a checkpoint, in evaluation mode, and its recipe. Needs no data set."""
     checkpoint = _load(path)
     recipe = from_dict(checkpoint.meta["recipe"])
-    G = _generator(recipe, sample_shape(recipe))
+    G = players.generator(recipe, players.sample_shape(recipe))
     checkpoints.restore(checkpoint, {"ema": G})
     return G.to(device).eval().requires_grad_(False), recipe
 
@@ -161,19 +184,6 @@ def _load(path: str | Path) -> checkpoints.Checkpoint:
     if missing:
         raise ValueError(f"{path} holds no {', '.join(sorted(missing))}: it was not written by recipes.save")
     return checkpoint
-
-
-def sample_shape(recipe: Recipe) -> tuple[int, ...]:
-    """Return the shape of one sample of the recipe's data, without opening the data."""
-    images = {"stacked_digits": (3, 28, 28), "CIFAR10": (3, 32, 32), "CelebA": (3, 64, 64)}
-    if recipe.data in IMAGE_SETS:
-        return images.get(recipe.data, (1, 28, 28))
-    return (1,) if recipe.data in ("gaussian", "mixture_1d") else (2,)
-
-
-def class_count(recipe: Recipe) -> int:
-    """Return how many classes a conditional recipe can be asked for, without opening the data; 0 without condition."""
-    return 0 if recipe.condition == "none" else CLASSES[recipe.data]
 
 
 def source(recipe: Recipe) -> Any:
@@ -197,76 +207,14 @@ def source(recipe: Recipe) -> Any:
     return density.standardized() if recipe.standardize else density
 
 
-def _generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    classes = class_count(recipe)
-    if not classes:
-        return _plain_generator(recipe, shape, recipe.latent_dim)
-    G = _plain_generator(recipe, shape, recipe.latent_dim + CODE)
-    return networks.ConditionalGenerator(G, nn.Embedding(classes, CODE))
-
-
-def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.Module:
-    if recipe.generator == "dcgan":
-        return networks.DCGANGenerator(
-            inputs,
-            channels=shape[0],
-            size=shape[-1],
-            width=recipe.width_g,
-            mapping=recipe.mapping_g,
-            refine=recipe.refine_g,
-            subpixel=recipe.subpixel_g,
-        )
-    return networks.MLPGenerator(
-        inputs,
-        shape,
-        width=recipe.width_g,
-        depth=recipe.depth_g,
-        activation=ACTIVATIONS[recipe.activation_g],
-        output="tanh" if recipe.data in IMAGE_SETS else "linear",
-    )
-
-
-def _discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    classes = class_count(recipe)
-    if recipe.condition in ("concat", "embedding"):
-        # What is appended to a sample: a plane beside an image, coordinates beside a point.
-        code = (1, *shape[1:]) if len(shape) == 3 else (CODE,)
-        learned = nn.Sequential(nn.Embedding(classes, math.prod(code)), nn.Unflatten(1, code))
-        more, encode = (classes, networks.OneHot(classes)) if recipe.condition == "concat" else (code[0], learned)
-        return networks.ConcatDiscriminator(_plain_discriminator(recipe, (shape[0] + more, *shape[1:])), encode)
-    D = _plain_discriminator(recipe, shape)
-    if recipe.condition == "none":
-        return D
-    wrap: Callable[[Any], Any] = spectral_norm if recipe.norm_d == "spectral" else lambda layer: layer
-    features = int(cast(nn.Linear, D.last).in_features)
-    if recipe.condition == "projection":
-        return networks.ProjectionDiscriminator(D, wrap(nn.Embedding(classes, features)))
-    both = networks.AuxiliaryDiscriminator(D, features, classes)
-    wrap(both.classifier)
-    return both
-
-
-def _plain_discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    if recipe.discriminator == "dcgan":
-        return networks.DCGANDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d)
-    if recipe.discriminator == "space_to_depth":
-        return networks.SpaceToDepthDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d)
-    return networks.MLPDiscriminator(
-        shape,
-        width=recipe.width_d,
-        depth=recipe.depth_d,
-        activation=ACTIVATIONS[recipe.activation_d],
-        norm=recipe.norm_d,
-    )
-
-
 def _optimizer(recipe: Recipe, network: nn.Module, lr: float) -> torch.optim.Optimizer:
     parameters = network.parameters()
     if recipe.optimizer == "adam":
         return torch.optim.Adam(parameters, lr, (recipe.beta1, recipe.beta2), fused=True)
     if recipe.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr, alpha=recipe.beta2)
-    return torch.optim.SGD(parameters, lr, momentum=recipe.beta1)
+    # A graph needs a learning rate on the device, which of SGD's forms only the fused one reads there.
+    return torch.optim.SGD(parameters, lr, momentum=recipe.beta1, fused=recipe.cuda_graph or None)
 
 
 def loss_of(recipe: Recipe) -> losses.GanLoss:
@@ -283,7 +231,8 @@ def g_term(recipe: Recipe) -> tuple[objectives.Term | None, float]:
 def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     """Return what D minimises besides its loss, and its weight: a penalty, or the classes of real samples.
 
-    A penalty is bound to the game's randomness and, when D is compiled, to the eager D.
+    A penalty is bound to the game's randomness and, when D is compiled, to the eager D; it looks at D without instance
+    noise, and through D's augmentation.
     """
     if game.recipe.condition == "auxiliary":
         return objectives.class_of_real, game.recipe.auxiliary_weight
@@ -291,6 +240,8 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     if name == "none":
         return None, 1.0
     eager = networks.prepare(game.D, device=game.generator.device, bf16=game.recipe.bf16)
+    if game.recipe.diffaugment:
+        eager = networks.DiffAugmented(eager, game.recipe.diffaugment, game.generator, game.share)
     mixing = partial(torch.rand, generator=game.generator, device=game.generator.device)
 
     def penalty(D: penalties.Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-from gan_tutor import losses
+from gan_tutor import losses, networks
 
 DataName = Literal[
     "gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point", "drawn",
@@ -33,13 +33,13 @@ class Recipe:
         generator: Architecture of G.
         discriminator: Architecture of D.
         latent_dim: Size of z.
-        width_g: Units of G's hidden layers (mlp), or channels of its last hidden layer (dcgan).
+        width_g: Units of G's hidden layers (mlp), or channels of its last hidden layer.
         width_d: Units of D's hidden layers (mlp), or channels after its first convolution.
         mapping_g: Units of a hidden layer between z and a dcgan G's first feature map; 0 is none.
         refine_g: 3x3 convolutions at a dcgan G's first feature map.
         subpixel_g: Whether a dcgan G makes the image by a sub-pixel convolution instead of a transposed one.
-        depth_g: Hidden layers of an mlp G.
-        depth_d: Hidden layers of an mlp D.
+        depth_g: Hidden layers of an mlp G; blocks at each size of a residual G.
+        depth_d: Hidden layers of an mlp D; blocks at each size of a residual D.
         activation_g: Non-linearity of an mlp G.
         activation_d: Non-linearity of an mlp D.
         norm_d: Normalisation in D.
@@ -66,9 +66,14 @@ class Recipe:
         n_critic: Steps of D for each step of G.
         ema_decay: Share of G's moving average that a step keeps; 0 makes the average G itself.
         steps: Turns to play.
-        bf16: Compute layers in bfloat16.
-        channels_last: Store convolution weights channels-last.
+        bf16: Compute layers in bfloat16; logits, losses, norms of gradients and parameters are float32.
+        channels_last: Store convolution weights and batches channels-last.
         compile: Compile the networks; penalties keep the eager D, with the same weights.
+        cuda_graph: Record a turn as a CUDA graph and replay it: for small networks on a GPU.
+        augment: What is done to real images as they are drawn: mirrored ("flip"), shifted too ("flip_crop"). G's
+            samples are then like those.
+        diffaugment: What is done to every image that D sees, real or generated, with commas between: "color",
+            "translation", "cutout"; empty for nothing. G does not learn it.
         seed: Decides initial weights, batches and latents.
     """
 
@@ -76,8 +81,8 @@ class Recipe:
     points: str = ""
     standardize: bool = False
     data_root: str = "data"
-    generator: Literal["mlp", "dcgan"] = "mlp"
-    discriminator: Literal["mlp", "dcgan", "space_to_depth"] = "mlp"
+    generator: Literal["mlp", "dcgan", "residual"] = "mlp"
+    discriminator: Literal["mlp", "dcgan", "space_to_depth", "residual"] = "mlp"
     latent_dim: int = 2
     width_g: int = 128
     width_d: int = 128
@@ -111,6 +116,9 @@ class Recipe:
     bf16: bool = False
     channels_last: bool = False
     compile: bool = False
+    cuda_graph: bool = False
+    augment: Literal["none", "flip", "flip_crop"] = "none"
+    diffaugment: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -119,6 +127,7 @@ class Recipe:
 
 
 IMAGE_SETS = ("digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
+MIRRORED = ("fashion", "FashionMNIST", "CIFAR10", "CelebA")  # a mirrored digit is no digit
 CLASSES = dict.fromkeys(("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10"), 10) | {
     "ring": 8, "grid": 25, "mixture_1d": 2,
 }  # fmt: skip
@@ -163,8 +172,17 @@ def _check_values(recipe: Recipe) -> None:
         refuse(f"{convolutional[0]} must be mlp for {recipe.data}, got {getattr(recipe, convolutional[0])}")
     if recipe.norm_d == "batch" and recipe.discriminator != "dcgan":
         refuse(f"norm_d must be none or spectral for a {recipe.discriminator} discriminator, got batch")
-    if recipe.norm_d == "spectral" and recipe.discriminator == "space_to_depth":
-        refuse("norm_d must be none for a space_to_depth discriminator, got spectral")
+    if recipe.norm_d == "spectral" and recipe.discriminator in ("space_to_depth", "residual"):
+        refuse(f"norm_d must be none for a {recipe.discriminator} discriminator, got spectral")
+    for player, depth in (("generator", "depth_g"), ("discriminator", "depth_d")):
+        if getattr(recipe, player) == "residual" and getattr(recipe, depth) < 1:
+            refuse(f"{depth} must be at least 1 block at each size of a residual {player}, got 0")
+    if recipe.augment != "none" and recipe.data not in MIRRORED:
+        refuse(f"augment must be none for {recipe.data}, which have a left and a right, got {recipe.augment}")
+    if recipe.diffaugment and not is_image:
+        refuse(f"diffaugment must be empty for {recipe.data}: it changes images, got {recipe.diffaugment!r}")
+    if recipe.diffaugment:
+        networks.changes(recipe.diffaugment)
     if recipe.norm_d == "batch" and recipe.penalty != "none":
         refuse(
             f"norm_d must be none or spectral with penalty {recipe.penalty}: with BatchNorm a logit depends on the "

@@ -9,6 +9,7 @@ from torch import Tensor
 from gan_tutor import networks, training
 from gan_tutor.recipes import game as games
 from gan_tutor.recipes.game import Game
+from gan_tutor.recipes.players import sample_shape
 from gan_tutor.recipes.record import Recipe
 
 _OF_BOTH = {"bf16", "channels_last", "compile", "condition"}
@@ -30,7 +31,7 @@ def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
     changed = set(changes(old, new))
     data = bool(changed & {"data", "points", "data_root", "standardize"})
     # Players of other data go on if its samples have the same shape: a G of one ring can walk to another.
-    shape = games.sample_shape(old) != games.sample_shape(new)
+    shape = sample_shape(old) != sample_shape(new)
     parts = {"data": data, "G": shape or bool(changed & OF_G), "D": shape or bool(changed & OF_D)}
     return tuple(name for name, is_new in parts.items() if is_new)
 

@@ -15,7 +15,7 @@ RATES = ("lr_g", "lr_d")
 NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
 WEIGHTS = ("instance_noise", "penalty_weight", "auxiliary_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
-SWITCHES = ("standardize", "subpixel_g", "bf16", "channels_last", "compile")
+SWITCHES = ("standardize", "subpixel_g", "bf16", "channels_last", "compile", "cuda_graph")
 CHOICES = {
     "data": "mnist",
     "generator": "resnet",
@@ -28,6 +28,7 @@ CHOICES = {
     "penalty": "gp",
     "optimizer": "adamw",
     "schedule": "linear",
+    "augment": "crop",
 }
 WRONG = [
     *[(name, value, "positive") for name in COUNTS for value in (0, -1)],
@@ -40,7 +41,7 @@ WRONG = [
     *[(name, value, "of type float") for name in (*RATES, *WEIGHTS, *SHARES) for value in ("0.1", None, True)],
     *[(name, value, "of type bool") for name in SWITCHES for value in (1, 0, "yes", None)],
     ("data_root", 3, "of type str"),
-    *[("points", value, "of type str") for value in (3, None, [[0, 1]])],
+    *[(name, value, "of type str") for name in ("points", "diffaugment") for value in (3, None, [[0, 1]])],
     *[(name, value, "one of") for name, wrong in CHOICES.items() for value in (wrong, None, 3)],
     *[("real_target", value, r"in \(0\.5, 1\]") for value in (0.5, 0.0, 1.1)],
 ]
@@ -83,7 +84,8 @@ def test_every_field_has_a_wrong_value_here():
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_refused_word_comes_with_the_allowed_ones(name):
     allowed = {
-        "data": "ring, grid", "generator": "mlp, dcgan", "discriminator": "mlp, dcgan, space_to_depth",
+        "data": "ring, grid", "generator": "mlp, dcgan, residual",
+        "discriminator": "mlp, dcgan, space_to_depth, residual", "augment": "none, flip, flip_crop",
         "activation_g": "relu, leaky_relu, tanh", "activation_d": "relu, leaky_relu, tanh",
         "norm_d": "none, batch, spectral", "condition": "none, concat, embedding, projection, auxiliary",
         "loss": "minimax, nonsaturating, least_squares, hinge, wasserstein, relativistic",
@@ -113,6 +115,26 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
             {"data": "digits", "discriminator": "dcgan", "norm_d": "batch", "penalty": "r1"},
             "norm_d must be none or spectral with penalty r1: with BatchNorm a logit depends on the whole batch",
         ),
+        (
+            {"data": "digits", "discriminator": "residual", "norm_d": "spectral"},
+            "norm_d must be none for a residual discriminator, got spectral",
+        ),
+        (
+            {"data": "fashion", "discriminator": "residual", "depth_d": 0},
+            "depth_d must be at least 1 block at each size of a residual discriminator, got 0",
+        ),
+        ({"data": "fashion", "generator": "residual", "depth_g": 0}, "depth_g must be at least 1 block at each size"),
+        ({"augment": "flip"}, "augment must be none for ring, which have a left and a right, got flip"),
+        ({"data": "digits", "augment": "flip_crop"}, "augment must be none for digits"),
+        ({"diffaugment": "color"}, "diffaugment must be empty for ring: it changes images, got 'color'"),
+        *[
+            (
+                {"data": "digits", "diffaugment": policy},
+                "diffaugment must be some of color, translation, cutout with commas between and no spaces, got "
+                f'"{policy}"',
+            )
+            for policy in ("colour", "color, cutout", "color,color", ",")
+        ],
         ({"loss": "hinge", "real_target": 0.9}, "which hinge does not have; use minimax or nonsaturating"),
         ({"data": "digits", "standardize": True}, "standardize must be False for digits: only mixtures"),
         ({"data": "two_moons", "standardize": True}, "standardize must be False for two_moons"),
