@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 
 class Autocast(nn.Module):
-    """Run a network's layers in bfloat16 and return float32, with the network's own float32 parameters."""
+    """Run a network's layers in bfloat16 and return float32, with the network's own float32 parameters.
+
+    A penalty of such a D is the gradient through bfloat16 layers, taken at float32 samples: the norm, its mean and its
+    weight are float32. bfloat16 has float32's range, so a squared norm neither overflows nor vanishes, as it does in
+    float16, which R1 and R2 do not survive: there is no float16 here.
+    """
 
     def __init__(self, network: nn.Module, device_type: str) -> None:
         super().__init__()
@@ -42,7 +47,8 @@ def prepare(
     """Move `network` to the device and return the module to train with: itself, or a wrapper around it.
 
     Keep the network for checkpoints, averages and penalties: it holds the parameters, and a compiled D cannot be
-    differentiated twice.
+    differentiated twice. Whether a GPU may round float32 matrices to TF32 is the process's choice and none of these:
+    `torch.set_float32_matmul_precision("high")` allows it.
 
     Args:
         network: A generator or a discriminator; moved in place.

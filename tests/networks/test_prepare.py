@@ -118,7 +118,7 @@ def test_compiling_keeps_the_network_s_parameters():
 
 COMPILED = """
 import torch
-from gan_tutor import networks
+from gan_tutor import losses, networks, penalties
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -131,6 +131,18 @@ compiled = [p.grad.clone() for p in G.parameters()]
 G.zero_grad()
 G(z).square().mean().backward()
 assert all(torch.allclose(a, p.grad, atol=1e-6) for a, p in zip(compiled, G.parameters(), strict=True))
+
+# Compiled logits and an eager penalty, which differentiates twice, on the same weights: the eager D's gradients.
+D = networks.MLPDiscriminator((2,), width=8, depth=1)
+x_real, x_fake = torch.randn(16, 2), torch.randn(16, 2)
+found = []
+for judge in (networks.prepare(D, compile=True), D):
+    D.zero_grad()
+    value = losses.relativistic.d(judge(x_real), judge(x_fake)) + 0.5 * penalties.r1_r2(D, x_real, x_fake)
+    value.backward()
+    found.append([value.detach(), *[p.grad.clone() for p in D.parameters()]])
+assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
+assert found[1][1].abs().max() > 0.01
 """
 
 

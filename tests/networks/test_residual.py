@@ -63,7 +63,7 @@ def deviations(network, inputs, kinds):
 
 @pytest.mark.parametrize(("size", "depth"), [(28, 1), (32, 3), (64, 1)])
 def test_unit_variance_goes_through_both_players_at_first(size, depth):
-    """Each map keeps the variance in the mean over weights; a 3x3 one loses what lies outside, 2 to 5 % of 28 pixels."""
+    """Each map keeps the variance in the mean over weights; a 3x3 one loses what lies outside, up to 5 %."""
     torch.manual_seed(1)
     found = {"G": [], "D": [], "logit": []}
     for _ in range(4):
