@@ -30,7 +30,6 @@ class NoWaiting(TorchDispatchMode):
         if func.overloadpacket in (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_):
             kinds = {i.dtype for i in args[1] if i is not None}
             assert not kinds & {torch.bool, torch.uint8}, "a mask as an index waits for the device"
-            )
         return func(*args, **(kwargs or {}))
 
 
