@@ -1,4 +1,4 @@
-"""`gan-tutor`: the command line. `runs` trains, samples and measures; `school` is for teachers."""
+"""`gan-tutor`: the command line. `runs` has one game, `sweep` many at once; `school` is for teachers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import tyro
 
 from gan_tutor.cli.runs import evaluate, sample, train
 from gan_tutor.cli.school import classroom
+from gan_tutor.cli.sweep import sweep_grid
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
         "train": train,
         "sample": sample,
         "evaluate": evaluate,
+        "sweep": sweep_grid,
         "classroom": classroom,
     }
     try:

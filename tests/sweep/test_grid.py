@@ -1,0 +1,73 @@
+"""Axes as text: every form, every mistake in words, and the order of the combinations."""
+
+import pytest
+
+from gan_tutor import sweep
+from gan_tutor.recipes import Recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "values"),
+    [
+        ("loss=hinge,minimax", ("loss",), ["hinge", "minimax"]),
+        ("seed=0..4", ("seed",), [0, 1, 2, 3, 4]),
+        ("seed=3..3", ("seed",), [3]),
+        ("latent_dim=1,2,16", ("latent_dim",), [1, 2, 16]),
+        ("penalty_weight=0..1:5", ("penalty_weight",), [0, 0.25, 0.5, 0.75, 1]),
+        ("lr_d=1e-5..1e-1:5:log", ("lr_d",), [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]),
+        ("lr_g+lr_d=1e-3,1e-2", ("lr_g", "lr_d"), [1e-3, 1e-2]),
+        ("instance_noise=-0..0.5:2", ("instance_noise",), [0, 0.5]),
+        ("standardize=True,False", ("standardize",), [True, False]),
+        ("lr_g=1e-2..1e-4:3:log", ("lr_g",), [1e-2, 1e-3, 1e-4]),
+    ],
+)
+def test_axes(text, names, values):
+    found, converted = sweep.axis(text)
+    assert found == names
+    assert converted == pytest.approx(values) if isinstance(values[0], float) else converted == values
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lr=1e-3", "must name a field of a recipe, got 'lr'"),
+        ("lr_d", "must be field=values"),
+        ("lr_d=", "must be field=values"),
+        ("lr_d=fast", "must be numbers, got 'fast'"),
+        ("seed=0.5", "must be whole numbers"),
+        ("lr_d=1e-5..1e-1", "a range must be"),
+        ("lr_d=1e-5..1e-1:x", "a range must be"),
+        ("lr_d=1e-5..1e-1:1", "at least 2 values"),
+        ("lr_d=0..1e-1:3:log", "positive ones"),
+        ("lr_d=1..2:3:lin", "at least 2 values"),
+        ("loss=hinge,hinge", "must differ"),
+        ("seed=4..0", "holds none"),
+        ("standardize=yes", "True or False"),
+    ],
+)
+def test_wrong_axes_are_refused_in_words(text, said):
+    with pytest.raises(ValueError, match=said):
+        sweep.axis(text)
+
+
+def test_combinations_count_like_digits():
+    found = sweep.combinations(Recipe(), ["loss=hinge,minimax", "lr_g+lr_d=1e-3,1e-2", "seed=0..1"])
+    assert [(r.loss, r.lr_g, r.lr_d, r.seed) for r in found] == [
+        (loss, lr, lr, seed) for loss in ("hinge", "minimax") for lr in (1e-3, 1e-2) for seed in (0, 1)
+    ]
+    assert sweep.combinations(Recipe(seed=3), []) == [Recipe(seed=3)]
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (["lr_d=1e-3", "lr_g+lr_d=1e-3"], "on one axis only, got lr_d"),
+        (["loss=cosine"], "loss must be one of"),
+        (["lr_d=-1,1"], "lr_d must be positive"),
+        (["norm_d=none,spectral"], "norm_d = 'none'"),
+        (["data=ring,digits"], "density such as ring"),
+    ],
+)
+def test_impossible_grids_are_refused(grid, said):
+    with pytest.raises(ValueError, match=said):
+        sweep.combinations(Recipe(), grid)

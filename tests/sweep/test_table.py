@@ -1,0 +1,147 @@
+"""The table on disk: tidy, resumable after any end, never half written; and the command that fills it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from gan_tutor import cli, sweep
+from gan_tutor.recipes import Recipe
+
+SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=4)
+GRID = ("loss=nonsaturating,hinge", "lr_d=1e-3,1e-2", "seed=0..2")
+COMMAND = ("ring", "--width-g", "8", "--width-d", "8", "--batch-size", "16", "--steps", "4", "--samples", "100")
+
+
+def fill(folder, **changes):
+    return list(sweep.play(folder, SMALL, GRID, samples=100, **changes))
+
+
+def told(rows):
+    """What repeats: everything but the time it took."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def test_a_row_for_each_gan_with_what_varies_and_what_was_found(tmp_path):
+    progress = fill(tmp_path / "sweep", at_once=4)
+    rows = sweep.read(tmp_path / "sweep")
+    assert [row["gan"] for row in rows] == list(range(12))
+    assert list(rows[0])[:4] == ["gan", "loss", "lr_d", "seed"]
+    assert [(r["loss"], r["lr_d"], r["seed"]) for r in rows] == [
+        (loss, lr, seed) for loss in ("nonsaturating", "hinge") for lr in (1e-3, 1e-2) for seed in range(3)
+    ]
+    assert {"diverged_at", "loss_d", "loss_g", "modes", "high_quality", "reverse_kl", "overlap", "collapsed",
+            "perfect_modes", "perfect_high_quality", "perfect_reverse_kl", "seconds"} < set(rows[0])  # fmt: skip
+    assert (progress[0].turns, progress[0].left) == (4, 44)
+    assert (progress[-1].turns, progress[-1].left, progress[-1].rows) == (48, 0, 12)
+    stack = sweep.build([replace(SMALL, lr_d=1e-2, seed=s) for s in range(3)])
+    for _ in sweep.run(stack):
+        pass
+    for row, alone in zip(rows[3:6], sweep.measure(stack, 100), strict=True):
+        assert row["loss_d"] == pytest.approx(alone["loss_d"], rel=1e-4)
+
+
+def test_a_sweep_goes_on_where_it_was_left(tmp_path):
+    fill(tmp_path / "whole", at_once=4)
+    turns = sweep.play(tmp_path / "parts", SMALL, GRID, samples=100, at_once=4)
+    for _ in range(11):  # two chunks are six GANs of one loss; the third has begun
+        last = next(turns)
+    turns.close()
+    assert last.rows == len(sweep.read(tmp_path / "parts")) == 6
+    rest = fill(tmp_path / "parts", at_once=4)
+    assert rest[-1].turns == 6 * 4
+    assert told(sweep.read(tmp_path / "parts")) == told(sweep.read(tmp_path / "whole"))
+    assert fill(tmp_path / "parts", at_once=4) == []
+
+
+def test_another_sweep_in_the_folder_is_refused(tmp_path):
+    fill(tmp_path, at_once=12)
+    for start, grid, samples, said in (
+        (replace(SMALL, lr_g=1.0), GRID, 100, "another start"),
+        (SMALL, GRID[:2], 100, "another grid"),
+        (SMALL, GRID, 101, "another samples"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            next(sweep.play(tmp_path, start, grid, samples=samples))
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        next(sweep.play(tmp_path, SMALL, GRID, at_once=0))
+
+
+def test_a_diverged_gan_has_empty_cells(tmp_path):
+    start = replace(SMALL, loss="least_squares", optimizer="sgd", steps=30)
+    list(sweep.play(tmp_path, start, ["lr_g+lr_d=1e-3,1e4"], samples=100))
+    calm, wild = sweep.read(tmp_path)
+    assert calm["diverged_at"] is None
+    assert 1 <= wild["diverged_at"] <= 30
+    assert wild["overlap"] is None
+    assert wild["loss_d"] is None
+
+
+def call(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["gan-tutor", "sweep", *map(str, arguments)])
+    status = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "map"
+    axes = [part for text in GRID for part in ("--grid", text)]
+    status, said, progress = call(monkeypatch, capsys, *COMMAND, *axes, "--out", out, "--device", "cpu")
+    assert status == 0
+    assert "12 GANs, 64 at once on cpu" in said
+    assert "12 GANs in" in said
+    assert "0 of them diverged" in said
+    assert "GAN turn" in progress
+    fill(tmp_path / "library")
+    assert told(sweep.read(out)) == told(sweep.read(tmp_path / "library"))
+    assert json.loads((out / "sweep.json").read_text())["grid"] == list(GRID)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "give at least one axis"),
+        (("--grid", "lr=1"), "must name a field"),
+        (("--grid", "seed=0..1", "--at-once", "-1"), "--at-once must be at least 0"),
+        (("--grid", "norm_d=none,spectral"), "norm_d = 'none'"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_writes_nothing(arguments, said, tmp_path, monkeypatch, capsys):
+    status, _, _ = call(monkeypatch, capsys, *COMMAND, *arguments, "--out", tmp_path / "out")
+    assert said in status
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_sweep_loses_at_most_the_running_chunk(how, tmp_path):
+    axes = ["--grid", "seed=0..11", "--at-once", "2", "--out", str(tmp_path / "sweep"), "--device", "cpu"]
+    command = [sys.executable, "-m", "gan_tutor", "sweep", *COMMAND, "--steps", "150", *axes]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 120
+    while len(sweep.read(tmp_path / "sweep")) < 4:
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, how)
+    output, _ = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "continue with the same command" in output
+    kept = sweep.read(tmp_path / "sweep")
+    assert len(kept) >= 4
+    assert len(kept) % 2 == 0
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "12 GANs in" in again.stdout
+    rows = sweep.read(tmp_path / "sweep")
+    assert len(rows) == 12
+    assert rows[: len(kept)] == kept
