@@ -1,0 +1,86 @@
+"""The numbers that chapter 11 quotes are those of benchmarks/results: scaling_cpu.json, ranks.json, memory.json."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+STORED = json.loads((RESULTS / "scaling_cpu.json").read_text(encoding="utf-8"))
+CELLS = nbformat.read(ROOT / "book" / "scaling.ipynb", as_version=4).cells
+TEXT = "\n".join(cell.source for cell in CELLS if cell.cell_type == "markdown")
+
+
+def of_batch(name, size):
+    found = STORED["batch"][name].get(str(size))
+    if found is None:
+        return "| | |"
+    share = found["share_of_matrix_product"]
+    return f"| {found['ms_per_turn']:.1f} | {found['samples_per_second']:,} | {share:.2f}"
+
+
+@pytest.mark.parametrize("size", sorted({int(n) for part in STORED["batch"].values() for n in part}))
+def test_the_table_of_batches(size):
+    cells = [of_batch(name, size) for name in ("ring", "digits_classical")]
+    assert f"| {size} {cells[0]} {cells[1]} |" in TEXT
+
+
+@pytest.mark.parametrize("size", STORED["resolution"])
+def test_the_table_of_resolutions(size):
+    found = STORED["resolution"][size]
+    assert (
+        f"| {size}×{size} | {found['ms_per_turn']:.0f} | {found['megaflop_per_turn']:,.0f} "
+        f"| {found['samples_per_second']:,} | {found['share_of_matrix_product']:.2f} |"
+    ) in TEXT
+
+
+@pytest.mark.parametrize("name", STORED["cures"])
+def test_the_table_of_what_lowers_the_bill(name):
+    found = STORED["cures"][name]
+    low, high = found["all"][0], found["all"][-1]
+    assert f"| {name} | {found['times_plain']:.2f} | {low:.2f}, {high:.2f} |" in TEXT
+    assert STORED["rounds"] == len(found["all"])
+
+
+def test_what_is_said_of_the_ring():
+    ring = {int(n): found["ms_per_turn"] for n, found in STORED["batch"]["ring"].items()}
+    assert f"needed {ring[16]:.1f} ms for a batch of 16 and {ring[256]:.1f} ms for one of 256" in TEXT
+    assert f"{ring[256] / ring[16]:.1f} times as long for 16 times the samples" in TEXT
+    assert ring[256] / ring[16] < 4
+
+
+def test_what_is_said_of_the_stages():
+    def percent(game, *stages):
+        return round(100 * sum(STORED["stages"][game][stage] for stage in stages))
+
+    back = [percent(game, "D's loss backward", "G's loss backward") for game in ("ring", "digits_classical")]
+    adam = [percent(game, "optimiser of D", "optimiser of G") for game in ("ring", "digits_classical")]
+    assert f"take {back[0]} % of the ring's turn and {back[1]} % of DCGAN's" in TEXT
+    assert f"take {adam[0]} % on the ring and {adam[1]} % for DCGAN" in TEXT
+    assert all(45 <= share <= 60 for share in back)
+
+
+def test_what_is_said_of_the_cures():
+    times = {name: found["times_plain"] for name, found in STORED["cures"].items()}
+    rounds = {name: found["all"] for name, found in STORED["cures"].items()}
+    assert min(rounds["ring, compiled networks"] + rounds["DCGAN 28, compiled networks"]) > 1
+    assert max(rounds["DCGAN 28, bf16"]) < 1
+    assert rounds["DCGAN 28, channels-last"][0] < 1 < rounds["DCGAN 28, channels-last"][-1]
+    assert times["ring, R1 + R2 in every fourth turn"] < times["ring, R1 + R2 in each turn"]
+    assert 1.75 < times["ring, R1 + R2 in each turn"] < 2  # "nearly double"
+
+
+def test_what_is_said_of_the_resolution():
+    found = STORED["resolution"]
+    assert f"a turn takes {found['64']['ms_per_turn'] / found['28']['ms_per_turn']:.1f} times as long" in TEXT
+    assert found["64"]["share_of_matrix_product"] > 1
+
+
+def test_where_it_was_measured():
+    machine = STORED["machine"]
+    assert (
+        f"{machine['cpu'].split('@')[0].strip()}, PyTorch {machine['torch'].split('+')[0]}, {machine['date']}" in TEXT
+    )
+    assert machine["threads"] == 1
