@@ -15,6 +15,7 @@ from gan_tutor.recipes.game import (
     schedule_of,
     source,
 )
+from gan_tutor.recipes.memory import Memory, largest_batch, memory
 from gan_tutor.recipes.players import class_count, sample_shape
 from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
 from gan_tutor.recipes.steering import (
@@ -36,6 +37,7 @@ __all__ = [
     "OF_D",
     "OF_G",
     "Game",
+    "Memory",
     "Recipe",
     "build",
     "changes",
@@ -44,8 +46,10 @@ __all__ = [
     "from_dict",
     "from_json",
     "from_link",
+    "largest_batch",
     "load_generator",
     "loss_of",
+    "memory",
     "named",
     "play",
     "rebuilt",
