@@ -118,6 +118,14 @@ class Engine:
         for _ in range(turns):
             self._turn()
 
+    def begin(self, recipe: Recipe) -> Reply:
+        """Begin another recipe at step 0, as a preset does, and return the new state."""
+        barred = sorted({*self.lock, *self.hide} & set(recipes.changes(self.recipe, recipe)))
+        if barred:
+            raise ValueError(f"this recipe changes {', '.join(barred)}, which cannot be changed in this lab")
+        self._begin(recipe)
+        return self._state(f"{recipe.loss.replace('_', ' ')}: at step 0 with seed {recipe.seed}")
+
     def _begin(self, recipe: Recipe) -> None:
         game = recipes.build(recipes.without_end(recipe), self.device)
         self.recipe, self.game = recipe, game

@@ -97,6 +97,16 @@ class Lab(anywidget.AnyWidget):
         with self._turnstile:
             self.engine.advance(steps)
 
+    def begin(self, recipe: Recipe | str) -> None:
+        """Begin another recipe in this lab, at step 0: a Recipe, the name of one, or a link. What is shown follows.
+
+        Raises:
+            ValueError: There is no such recipe, or it changes a field that is locked or hidden here.
+        """
+        with self._turnstile:
+            reply, arrays = self.engine.begin(_recipe(recipe) if isinstance(recipe, str) else recipe)
+            self.send(reply, arrays)
+
     def plain(self) -> str:
         """Return the lab as one line of text."""
         recipe = self.engine.recipe
