@@ -12,7 +12,7 @@ from gan_tutor.lab.controls import CONTROLS, PRESETS
 from gan_tutor.page_engine import recording, scripts, site
 from gan_tutor.recipes import Recipe
 
-SMALL = Recipe(width_g=8, width_d=8, batch_size=16, data="two_moons", seed=3)
+SMALL = Recipe(width_g=8, width_d=8, batch_size=16, seed=3)
 
 
 def test_the_list_says_what_the_library_says():
