@@ -40,6 +40,21 @@ def test_a_recipe_s_result_is_of_the_recipe_in_the_catalogue(path):
         assert (RESULTS / f"{path.stem}_{seed}.png").is_file()
 
 
+@pytest.mark.parametrize("name", ["grid", "fashion_classical", "fashion_modern"])
+def test_the_table_of_memory_is_what_is_counted_today(name):
+    """Within 2 %: another torch may keep a tensor more."""
+    row = json.loads((RESULTS / "memory_cpu.json").read_text())["recipes"][name]
+    recipe, need = recipes.named(name), recipes.memory(recipes.named(name))
+    assert row["batch_size"] == recipe.batch_size
+    assert row["peak"] == pytest.approx(need.total(recipe.batch_size), rel=0.02)
+    assert row["peak"] == row["data"] + row["parameters"] + row["state"] + row["turn"]
+    assert row["largest_batch"]["8 GB"] == recipes.largest_batch(recipe, 8 * 10**9)
+
+
+def test_every_recipe_has_its_memory_counted():
+    assert set(json.loads((RESULTS / "memory_cpu.json").read_text())["recipes"]) == set(recipes.NAMES)
+
+
 def last_rows(name):
     """Return the last measurement of each seed."""
     runs = json.loads((RESULTS / f"recipe_{name}.json").read_text())["runs"]

@@ -14,6 +14,10 @@ _CLASSICAL_IMAGES = Recipe(
     generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=64, width_g=32, width_d=32, batch_size=64,
     lr_g=2e-4, lr_d=2e-4, beta1=0.5, beta2=0.999, ema_decay=0.99, steps=1500, data="digits",
 )  # fmt: skip
+_MODERN_IMAGES = replace(
+    _FAST_IMAGES, generator="residual", discriminator="residual", depth_g=1, depth_d=1, mapping_g=0, refine_g=0,
+    width_g=16, width_d=16, channels_last=True, data="fashion", steps=800,
+)  # fmt: skip
 _PROJECTION_IMAGES = replace(
     _FAST_IMAGES, condition="projection", mapping_g=0, refine_g=0, loss="nonsaturating", penalty="none",
     penalty_weight=1.0, penalty_every=1, lr_g=1e-3, lr_d=1e-3, beta1=0.5, beta2=0.999, steps=1000,
@@ -59,11 +63,22 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
     "fashion_projection": ("Fashion-MNIST by class", replace(_PROJECTION_IMAGES, data="fashion")),
     "digits_classical": ("digits by the classical DCGAN recipe", _CLASSICAL_IMAGES),
     "fashion_classical": ("Fashion-MNIST by the classical DCGAN recipe", replace(_CLASSICAL_IMAGES, data="fashion")),
+    "fashion_modern": (
+        "Fashion-MNIST by residual networks without normalisation, a relativistic loss, R1 and R2",
+        _MODERN_IMAGES,
+    ),
     "celeba64": (
         "DCGAN on 64x64 faces; needs a GPU and torchvision's CelebA under data_root",
         replace(
             _CLASSICAL_IMAGES, data="CelebA", latent_dim=128, width_g=64, width_d=64, batch_size=128,
             ema_decay=0.999, bf16=True, channels_last=True, steps=100_000,
+        ),
+    ),
+    "celeba64_modern": (
+        "the same faces by residual networks without normalisation, a relativistic loss, R1 and R2",
+        replace(
+            _MODERN_IMAGES, data="CelebA", latent_dim=128, width_g=64, width_d=64, batch_size=128, penalty_every=1,
+            penalty_weight=1.0, lr_g=2e-4, lr_d=2e-4, ema_decay=0.999, augment="flip", steps=100_000,
         ),
     ),
 }  # fmt: skip

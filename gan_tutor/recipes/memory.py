@@ -120,7 +120,7 @@ class _Live(TorchDispatchMode):
 def _played(recipe: Recipe, batch_size: int) -> tuple[list[int], Game]:
     """Play until the optimisers have their state, then count a turn with the penalty."""
     eager = replace(recipe, batch_size=batch_size, penalty_every=1, compile=False, cuda_graph=False, steps=6)
-    game = build(eager, data_source=_stand_in(recipe))
+    game = build(eager, data_source=stand_in(recipe))
     records = run(game)
     for _ in range(2):
         next(records)
@@ -154,7 +154,8 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def _stand_in(recipe: Recipe) -> Any:
+def stand_in(recipe: Recipe) -> Any:
+    """Return data of the recipe's shape: its own if it is inside the package, else noise."""
     if recipe.data not in IMAGES:
         return source(recipe)
     classes = CLASSES.get(recipe.data, 1)

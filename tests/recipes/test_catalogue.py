@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gan_tutor import recipes
+from gan_tutor import data, recipes, training
 
 FROM_FILES = {
     name
@@ -18,7 +18,7 @@ READY = [name for name in recipes.NAMES if name not in FROM_FILES]
 
 def test_the_names_of_the_book_exist():
     assert {"ring", "grid", "gaussian", "digits", "fashion"} <= set(READY)
-    assert {"celeba64"} == FROM_FILES
+    assert {"celeba64", "celeba64_modern"} == FROM_FILES
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
@@ -54,7 +54,33 @@ def test_every_ready_recipe_builds_and_runs_two_steps_the_same_way_twice(name):
     assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
 
 
-def test_the_face_recipe_says_what_it_needs(tmp_path):
+@pytest.mark.parametrize("name", sorted(FROM_FILES))
+def test_the_face_recipes_say_what_they_need(name, tmp_path):
     with pytest.raises(FileNotFoundError, match="CelebA"):
-        recipes.build(replace(recipes.named("celeba64"), data_root=str(tmp_path)))
-    assert recipes.sample_shape(recipes.named("celeba64")) == (3, 64, 64)
+        recipes.build(replace(recipes.named(name), data_root=str(tmp_path)))
+    assert recipes.sample_shape(recipes.named(name)) == (3, 64, 64)
+
+
+@pytest.mark.parametrize("name", sorted(FROM_FILES))
+def test_the_face_recipes_play_two_turns_on_noise_in_place_of_faces(name):
+    pixels = torch.randint(256, (8, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    noise = data.ImageSet("noise", pixels, torch.zeros(8, dtype=torch.int64), ("noise",))
+    recipe = replace(recipes.named(name), batch_size=2, steps=2, width_g=8, width_d=8)
+    game = recipes.build(recipe, data_source=noise)
+    records = list(recipes.run(game))
+    assert all(math.isfinite(r.loss_d) and math.isfinite(r.loss_g) for r in records)
+    assert training.generate(game.ema, 3, recipe.latent_dim, game.generator).shape == (3, 3, 64, 64)
+
+
+def test_the_modern_faces_differ_from_the_classical_ones_in_what_they_name():
+    old, new = (recipes.named(name) for name in ("celeba64", "celeba64_modern"))
+    assert (old.data, old.batch_size, old.steps, old.latent_dim) == (
+        new.data,
+        new.batch_size,
+        new.steps,
+        new.latent_dim,
+    )
+    assert (new.generator, new.discriminator, new.norm_d) == ("residual", "residual", "none")
+    assert (new.loss, new.penalty, new.penalty_every) == ("relativistic", "r1_r2", 1)
+    assert (new.bf16, new.channels_last, new.augment) == (True, True, "flip")
+    assert (old.loss, old.norm_d, old.penalty) == ("nonsaturating", "batch", "none")
