@@ -1,5 +1,6 @@
 """The command line: run folders, resuming, Ctrl-C, and errors of one line."""
 
+import csv
 import json
 import math
 import re
@@ -16,9 +17,10 @@ import pytest
 import torch
 
 from gan_tutor import checkpoints, cli, recipes, training
+from gan_tutor.cli import folder as folder_module
 
 TINY = ("--width-g", "8", "--width-d", "8", "--batch-size", "16", "--samples", "50")
-FILES = ["checkpoint.safetensors", "metrics.json", "recipe.json", "samples.png"]
+FILES = ["checkpoint.safetensors", "log.csv", "metrics.json", "recipe.json", "samples.png"]
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +131,90 @@ def test_resuming_nothing_is_an_error(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_resuming_a_run_without_a_checkpoint_starts_from_the_beginning_and_says_so(run, folder):
+    expected = folder / "expected.safetensors"
+    (folder / "checkpoint.safetensors").rename(expected)
+    (folder / ".checkpoint.safetensors.1.tmp").write_bytes(b"half")
+    status, printed, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY)
+    assert status == 0, errors
+    assert f"{folder} holds no checkpoint yet: starting from the beginning" in errors
+    assert "step 0 of 30" in printed
+    assert same_state(folder / "checkpoint.safetensors", expected)
+    expected.unlink()
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+
+
+def test_resuming_a_run_without_a_checkpoint_refuses_another_recipe_too(run, folder):
+    (folder / "checkpoint.safetensors").unlink()
+    status, _, errors = run("train", "ring", "--steps", 30, "--lr-g", 0.5, "--out", folder, "--resume", *TINY)
+    assert status == 1
+    assert errors.endswith("was trained with another recipe: lr_g was 0.001, is 0.5")
+
+
+def test_the_log_holds_the_losses_of_every_so_many_turns(run, tmp_path):
+    out = tmp_path / "run"
+    status, _, errors = run("train", "ring", "--steps", 30, "--log-every", 7, "--out", out, *TINY)
+    assert status == 0, errors
+    lines = list(csv.DictReader((out / "log.csv").read_text().splitlines()))
+    game = recipes.build(recipes.from_json((out / "recipe.json").read_text()))
+    expected = {record.step: record for record in recipes.run(game) if record.step % 7 == 0}
+    assert [int(line["step"]) for line in lines] == [7, 14, 21, 28] == list(expected)
+    for line in lines:
+        record = expected[int(line["step"])]
+        assert np.float32(line["loss_d"]) == record.loss_d.item()
+        assert np.float32(line["loss_g"]) == record.loss_g.item()
+        assert 16 < float(line["images_per_second"]) < 1e6
+
+
+def test_a_resumed_log_is_cut_at_the_checkpoint(tmp_path):
+    path = tmp_path / "log.csv"
+    log = folder_module.Log(path, 0)
+    for step in (1, 2, 3):
+        log.line(step, 0.1 * step, 1.0, 100.0)
+    with open(path, "a") as file:
+        file.write("2,0.")  # killed within a line
+    log = folder_module.Log(path, 2)
+    log.line(3, 0.5, 1.0, 100.0)
+    log.settle()
+    assert path.read_text() == "step,loss_d,loss_g,images_per_second\n1,0.1,1,100\n2,0.2,1,100\n3,0.5,1,100\n"
+
+
+def test_checkpoints_are_written_by_the_clock_too(run, tmp_path, monkeypatch):
+    saved = []
+    save = recipes.save
+    monkeypatch.setattr(recipes, "save", lambda game, path: saved.append(game.step) or save(game, path))
+    out = ("--out", tmp_path / "run")
+    assert run("train", "ring", "--steps", 6, "--checkpoint-minutes", 1e-9, *out, *TINY)[0] == 0
+    assert saved == [1, 2, 3, 4, 5, 6]
+    saved.clear()
+    assert run("train", "ring", "--steps", 6, "--out", tmp_path / "other", *TINY)[0] == 0
+    assert saved == [6]
+
+
+@pytest.mark.parametrize(
+    ("fits", "advice"),
+    [
+        (5, "out of memory with batch_size 16: --batch-size 4 fits here; --bf16 True about halves the memory of "
+            "activations; or share the same batch between 4 GPUs with torchrun --nproc-per-node 4"),
+        (0, "out of memory with batch_size 16, and a batch of one sample a process does not fit either: lower "
+            "--width-g and --width-d, now 8 and 8, to half; --bf16 True about halves the memory of activations"),
+    ],
+)  # fmt: skip
+def test_out_of_memory_says_which_setting_to_change_and_by_how_much(run, tmp_path, monkeypatch, fits, advice):
+    d_step = training.d_step
+
+    def full(G, D, opt_d, loss, x_real, *rest):
+        if len(x_real) > fits:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return d_step(G, D, opt_d, loss, x_real, *rest)
+
+    monkeypatch.setattr(training, "d_step", full)
+    status, _, errors = run("train", "ring", "--steps", 5, "--out", tmp_path / "run", *TINY)
+    assert status == 1
+    assert errors.splitlines()[-1] == f"gan-tutor: {advice}"
+    assert "Traceback" not in errors
+
+
 def test_resuming_a_finished_run_measures_it_again(run, folder):
     before = folder / "before.safetensors"
     before.write_bytes((folder / "checkpoint.safetensors").read_bytes())
@@ -165,7 +251,8 @@ def test_ctrl_c_inside_a_step_saves_and_the_resumed_run_equals_a_straight_one(
     assert same_state(out / "checkpoint.safetensors", folder / "checkpoint.safetensors")
 
 
-def test_a_process_that_gets_ctrl_c_saves_and_exits_with_130(tmp_path, run):
+@pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, run, sent, expected):
     out = tmp_path / "run"
     command = ["train", "ring", "--steps", "600", "--out", str(out), *TINY]
     process = subprocess.Popen(
@@ -175,14 +262,14 @@ def test_a_process_that_gets_ctrl_c_saves_and_exits_with_130(tmp_path, run):
     assert process.stdout.readline().endswith("step 0 of 600 on cpu\n")
     while not (out / "checkpoint.safetensors").exists() and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == expected, errors
     assert "Traceback" not in errors
     assert "stopped at step" in errors
     stopped = recipes.resume(out / "checkpoint.safetensors").step
     assert 5 <= stopped < 600
-    assert sorted(p.name for p in out.iterdir()) == ["checkpoint.safetensors", "recipe.json"]
+    assert sorted(p.name for p in out.iterdir()) == ["checkpoint.safetensors", "log.csv", "recipe.json"]
     status, printed, errors = run(*command, "--resume")
     assert status == 0, errors
     assert f"step {stopped} of 600" in printed
@@ -216,6 +303,8 @@ def test_divergence_is_one_line(run, tmp_path):
         (("train", "ring", "--stepz", "3"), "--stepz"),
         (("train", "ring", "--device", "tpu"), "cuda"),
         (("train", "ring", "--checkpoint-every", "0"), "checkpoint.every must be at least 1, got 0"),
+        (("train", "ring", "--checkpoint-minutes", "0"), "checkpoint.minutes must be positive, got 0"),
+        (("train", "ring", "--log-every", "0"), "log.every must be at least 1, got 0"),
         (("train", "ring", "--samples", "0"), "samples must be at least 1, got 0"),
         (("train", "ring", "--threads", "0"), "threads must be at least 1, got 0"),
         (("sample", "none"), "no checkpoint at none"),

@@ -12,6 +12,8 @@ from torch import nn
 from gan_tutor import losses, parallel, recipes
 from gan_tutor.share import ALONE, Share
 
+pytestmark = pytest.mark.xdist_group("ranks")  # one process makes the games for all tests
+
 PROGRAM = Path(__file__).parent / "ranks.py"
 SPEC = importlib.util.spec_from_file_location("ranks", PROGRAM)
 ranks = importlib.util.module_from_spec(SPEC)

@@ -109,7 +109,7 @@ def test_the_command_trains_in_an_empty_environment(environment):
     assert done.returncode == 0, done.stderr
     assert json.loads((environment / "run" / "metrics.json").read_text())["step"] == 20
     assert sorted(p.name for p in (environment / "run").iterdir()) == [
-        "checkpoint.safetensors", "metrics.json", "recipe.json", "samples.png",
+        "checkpoint.safetensors", "log.csv", "metrics.json", "recipe.json", "samples.png",
     ]  # fmt: skip
 
 

@@ -1,15 +1,11 @@
 """`gan-tutor train | sample | evaluate`: a recipe becomes a run folder, and a run folder becomes samples and numbers.
 
-A run folder holds `recipe.json`, `checkpoint.safetensors`, `metrics.json` and `samples.png`.
+A run folder holds `recipe.json`, `checkpoint.safetensors`, `log.csv`, `metrics.json` and `samples.png`.
 """
 
 import json
 import math
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,9 +13,10 @@ import matplotlib.pyplot as plt
 import torch
 import tyro
 from torch import Tensor
-from tqdm import tqdm
 
-from gan_tutor import data, evaluation, host, plots, recipes, training
+from gan_tutor import checkpoints, data, evaluation, host, parallel, plots, recipes, training
+from gan_tutor.cli import gauge, session
+from gan_tutor.cli.folder import Folder, begin
 
 Device = Literal["auto", "cpu", "cuda"]
 _NAMED = {name: recipes.named(name) for name in recipes.NAMES}
@@ -39,55 +36,63 @@ def train(
     device: Device = "auto",
     resume: bool = False,
     checkpoint_every: int = 500,
+    checkpoint_minutes: float = 10.0,
+    log_every: int = 100,
     samples: int = 1000,
     threads: int = 1,
 ) -> None:
     """Train a named recipe, with any of its fields changed, into a run folder.
 
+    Ctrl-C and SIGTERM save and stop after the turn under way. Several processes share every batch if torchrun starts
+    them: torchrun --nproc-per-node N -m gan_tutor train ...
+
     Args:
         recipe: Where to start from.
         out: Run folder; runs/<recipe's data>-<seed> if not given.
         device: "auto" takes a CUDA GPU if there is one.
-        resume: Continue the run of the folder; the recipe must be the same.
+        resume: Continue the run of the folder; the recipe must be the same, the number of processes need not.
         checkpoint_every: Turns between two checkpoints.
+        checkpoint_minutes: Minutes between two checkpoints, if so many turns take longer.
+        log_every: Turns between two lines of log.csv.
         samples: Samples that the final measurement takes.
         threads: CPU threads; more than one slows small networks down.
     """
-    for name, count in (("checkpoint-every", checkpoint_every), ("samples", samples), ("threads", threads)):
+    counts = {"checkpoint-every": checkpoint_every, "log-every": log_every, "samples": samples, "threads": threads}
+    for name, count in counts.items():
         if count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
+    if not checkpoint_minutes > 0:
+        raise ValueError(f"--checkpoint-minutes must be positive, got {checkpoint_minutes}")
     host.tune(threads)
-    where = _device(device)
-    folder = out or Path("runs") / f"{recipe.data}-{recipe.seed}"
-    game = _start(recipe, folder, where, resume)
-    checkpoint = folder / "checkpoint.safetensors"
-    print(f"{folder}: {recipe.data}, {recipe.loss}, step {game.step} of {recipe.steps} on {where}", flush=True)
-    began, first = time.perf_counter(), game.step
-    progress = tqdm(total=recipe.steps, initial=game.step, unit="step", mininterval=0.5, file=sys.stderr)
-    with progress as bar, _asked_to_stop() as stopping:
-        for record in recipes.run(game):
-            bar.update()
-            if record.step % 100 == 0:
-                bar.set_postfix(loss_d=f"{record.loss_d.item():.3f}", loss_g=f"{record.loss_g.item():.3f}")
-            if record.step % checkpoint_every == 0 or stopping():
-                recipes.save(game, checkpoint)
-            if stopping():
-                break
-    if game.step < recipe.steps:
-        print(f"stopped at step {game.step}; continue with the same command and --resume", file=sys.stderr)
-        raise SystemExit(130)
-    seconds = time.perf_counter() - began
-    recipes.save(game, checkpoint)
+    share, where = parallel.start(_device(device).type)
+    folder = Folder(out or Path("runs") / f"{recipe.data}-{recipe.seed}")
+    game: recipes.Game | None = None
+    try:
+        game = begin(folder, recipe, where, share, resume)
+        speed = session.play(game, folder, session.Every(checkpoint_every, 60 * checkpoint_minutes, log_every))
+    except RuntimeError as error:
+        if not gauge.is_out_of_memory(error):
+            raise
+        source = None if game is None else game.source
+    else:
+        _finish(game, folder, speed, samples)
+        parallel.stop()
+        return
+    del game  # with the error and its frames: the advice needs their memory
+    raise ValueError(gauge.advice(recipe, source, where, share.ranks))
+
+
+def _finish(game: recipes.Game, folder: Folder, speed: dict[str, float], samples: int) -> None:
+    """Measure a run that has been played: all processes draw, the first one reports."""
+    recipe, share, where = game.recipe, game.share, game.generator.device
     y = _labels(game.source, recipe, samples, where)
-    drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed), y=y)
-    _draw(folder / "samples.png", drawn, game.source)
-    metrics: dict[str, Any] = {
-        "step": game.step,
-        "seconds": round(seconds, 2),
-        "steps_per_second": round((game.step - first) / seconds, 1),
-    }
-    metrics |= {"device": _name(where), "torch": torch.__version__}
-    _report(folder / "metrics.json", metrics, drawn, game.source, y)
+    drawn = training.generate(game.ema, samples, recipe.latent_dim, _fresh(where, recipe.seed), y=y, share=share)
+    if share.rank > 0:
+        return
+    _draw(folder.picture, drawn, game.source)
+    metrics: dict[str, Any] = {"step": game.step} | speed
+    metrics |= {"device": _name(where), "processes": share.ranks, "torch": torch.__version__}
+    _report(folder.metrics, metrics, drawn, game.source, y)
 
 
 def sample(
@@ -140,43 +145,6 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
     y = _labels(source, recipe, n, where)
     drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed), y=y)
     _report(None, {"samples": n, "seed": seed}, drawn, source, y)
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C end the run after the turn under way, not within it; a second Ctrl-C interrupts at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _start(recipe: recipes.Recipe, folder: Path, device: torch.device, resume: bool) -> recipes.Game:
-    checkpoint = folder / "checkpoint.safetensors"
-    if resume:
-        game = recipes.resume(checkpoint, device)
-        if game.recipe != recipe:
-            raise ValueError(f"{folder} was trained with another recipe: {_differences(game.recipe, recipe)}")
-        return game
-    if checkpoint.exists():
-        raise ValueError(f"{folder} already holds a run: continue it with --resume, or choose another --out")
-    game = recipes.build(recipe, device)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(recipes.to_json(recipe) + "\n")
-    return game
-
-
-def _differences(old: recipes.Recipe, new: recipes.Recipe) -> str:
-    pairs = {name: (getattr(old, name), getattr(new, name)) for name in old.__dataclass_fields__}
-    return ", ".join(f"{name} was {a}, is {b}" for name, (a, b) in pairs.items() if a != b)
 
 
 def _device(name: Device) -> torch.device:
@@ -246,7 +214,7 @@ def _report(
     text = json.dumps({name: _json(value) for name, value in metrics.items()}, indent=2, allow_nan=False)
     print(text)
     if path is not None:
-        path.write_text(text + "\n")
+        checkpoints.write(path, (text + "\n").encode())
 
 
 def _json(value: Any) -> Any:
