@@ -249,6 +249,6 @@ def test_bf16_keeps_the_condition(name):
     for a, b in ((half(x), full(x)), (half.features(x), full.features(x))):
         assert a.dtype == torch.float32
         assert (a - b).abs().max() < 0.02 * b.abs().max() + 0.01
-    if not listens:
+    if name == "auxiliary":
         assert half.classify(x).dtype == torch.float32
         torch.testing.assert_close(half.classify(x), full.classify(x), rtol=0.02, atol=0.01)
