@@ -20,11 +20,13 @@ _MODULES = (
     "losses",
     "networks",
     "objectives",
+    "optimizers",
     "parallel",
     "penalties",
     "plots",
     "recipes",
     "share",
+    "sweep",
     "training",
 )
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604  (they are strings)
