@@ -14,7 +14,7 @@ import torch.distributed as dist
 from gan_tutor import losses, recipes, training
 from gan_tutor.share import ALONE, Share
 
-SMALL = {"batch_size": 24, "width_g": 8, "width_d": 8, "steps": 8}
+SMALL = {"batch_size": 24, "width_g": 8, "width_d": 8, "steps": 5}
 DIGITS = {"data": "digits", "generator": "dcgan", "latent_dim": 8, "batch_size": 8, "width_g": 4, "width_d": 4}
 GAMES = {
     **{name: {"loss": name} for name in losses.LOSSES},
@@ -27,6 +27,9 @@ GAMES = {
     "smooth": {"real_target": 0.9},
     **{name: {"condition": name} for name in ("concat", "embedding", "projection", "auxiliary")},
     "noisy_features": {"loss": "feature_matching", "instance_noise": 0.1},
+    "augmented": {**DIGITS, "data": "fashion", "discriminator": "space_to_depth", "augment": "flip_crop"},
+    "diffaugmented": {**DIGITS, "discriminator": "dcgan", "diffaugment": "translation,cutout", "penalty": "r1"},
+    "residual": {**DIGITS, "generator": "residual", "discriminator": "residual", "penalty": "r1_r2"},
     "batch_norm": {**DIGITS, "discriminator": "dcgan", "norm_d": "batch"},
     "generator_norm": {**DIGITS, "discriminator": "dcgan", "loss": "wasserstein", "penalty": "wgan_gp", "n_critic": 2},
 }  # fmt: skip
@@ -52,6 +55,14 @@ def sampled(share=ALONE):
     return training.generate(game.ema, 10, 2, game.generator, share=share)
 
 
+def paused(path):
+    """Save the relativistic game after two turns of one process."""
+    game = recipes.build(recipe("relativistic_r1_r2"))
+    turns = recipes.run(game)
+    next(turns), next(turns)
+    recipes.save(game, path)
+
+
 def play_all(rank, ranks, folder):
     """Play every game as one of the ranks."""
     dist.init_process_group(
@@ -60,6 +71,7 @@ def play_all(rank, ranks, folder):
     share = Share(rank, ranks)
     results = {name: played(recipes.build(recipe(name), share=share)) for name in GAMES}
     results["samples"] = {"all": sampled(share)}
+    results["resumed"] = played(recipes.resume(Path(folder) / "paused.safetensors", share=share))
     torch.save(results, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -68,6 +80,7 @@ def main():
     """Fork the ranks and wait for them."""
     torch.set_num_threads(1)
     ranks, folder = int(sys.argv[1]), sys.argv[2]
+    paused(Path(folder) / "paused.safetensors")
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=play_all, args=(rank, ranks, folder)) for rank in range(ranks)]
     for process in processes:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_tutor import losses, parallel, recipes
+from gan_tutor import capture, losses, parallel, recipes
 from gan_tutor.share import ALONE, Share
 
 pytestmark = pytest.mark.xdist_group("ranks")  # one process makes the games for all tests
@@ -44,6 +44,13 @@ def test_ranks_tell_one_process_s_losses_and_end_with_its_players(name, one, sev
 def test_all_ranks_hold_the_same_bits(name, several):
     for result in several[1:]:
         assert all(torch.equal(result[name][key], value) for key, value in several[0][name].items())
+
+
+def test_a_game_of_one_process_goes_on_with_several(one, several):
+    expected = dict(one["relativistic_r1_r2"])
+    expected["losses"] = expected["losses"][2:]
+    for result in several:
+        torch.testing.assert_close(result["resumed"], expected, rtol=1e-4, atol=2e-6)
 
 
 def test_samples_are_made_by_all_and_had_by_all(several):
@@ -85,6 +92,12 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch):
     monkeypatch.setattr(parallel, "averaged", lambda network, share: network)  # needs the other processes
     with pytest.raises(ValueError, match="batch_size must be a multiple of the number of processes, got 25 for 2"):
         recipes.build(recipes.Recipe(batch_size=25), share=Share(0, 2))
+
+
+def test_a_recorded_turn_is_refused(monkeypatch):
+    monkeypatch.setattr(capture, "require_gpu", lambda device: None)
+    with pytest.raises(ValueError, match="cuda_graph must be False with several processes"):
+        recipes.build(recipes.Recipe(cuda_graph=True), share=Share(0, 2))
 
 
 def test_without_torchrun_there_is_nobody_to_join(monkeypatch):

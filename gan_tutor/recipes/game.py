@@ -74,6 +74,8 @@ def build(
     device = torch.device(device)
     if recipe.cuda_graph:
         capture.require_gpu(device)
+        if share.ranks > 1:
+            raise ValueError("cuda_graph must be False with several processes: their exchanges are not recorded")
     data_source = (data_source or source(recipe)).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
