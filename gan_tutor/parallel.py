@@ -162,20 +162,22 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Return samples (N, C, ...) standardised channel by channel, then scaled and shifted."""
         if not self.training:
             return super().forward(x)
-        places = [0, *range(2, x.ndim)]
-        h = x.float()
-        mean = all_mean(h.mean(places, keepdim=True))
-        centred = h - mean
-        var = all_mean(centred.square().mean(places, keepdim=True))
-        self._remember(mean, var, x.numel() // x.shape[1] * dist.get_world_size())
+        h, ranks = x.float(), dist.get_world_size()
+        own = torch.stack(torch.var_mean(h, [0, *range(2, x.ndim)], correction=0))
+        rows = torch.zeros(ranks, *own.shape, device=x.device)
+        rows[dist.get_rank()] = own
+        var, mean = (ranks * all_mean(rows)).unbind(1)  # of every rank, in one exchange
+        var = var.mean(0) + mean.var(0, correction=0)
+        mean = mean.mean(0)
+        self._remember(mean, var, x.numel() // x.shape[1] * ranks)
+        scale = (var + self.eps).rsqrt() * self.weight
         shape = (1, -1, *[1] * (x.ndim - 2))
-        y = centred * (var + self.eps).rsqrt() * self.weight.view(shape) + self.bias.view(shape)
-        return y.to(x.dtype)
+        return ((h - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor, n: int) -> None:
         for kept, new in ((self.running_mean, mean), (self.running_var, var * (n / max(n - 1, 1)))):
-            cast(Tensor, kept).lerp_(new.flatten(), cast(float, self.momentum))
+            cast(Tensor, kept).lerp_(new, cast(float, self.momentum))
         cast(Tensor, self.num_batches_tracked).add_(1)
 
     def _check_input_dim(self, input: Tensor) -> None:
