@@ -9,6 +9,8 @@ round, so a machine that slows down slows all of them. All train the same networ
 tight            what a careful programmer writes for one GAN: fused Adam, logits, one pass of G, D frozen in G's step
 gan_tutor        `training.train`, as the recipes use it: records, the check for NaN, no moving average
 pytorch-examples the style of pytorch/examples' DCGAN: two backward passes for D, `.item()` for the log, plain Adam
+torchgan         its Trainer's iteration, if the package is there
+mimicry          its train_steps, as its Trainer calls them, if the package is there
 
 Results: results/loop_<device>.json
 """
@@ -164,7 +166,57 @@ def torchgan(
     return turns
 
 
-CONTESTANTS = {"tight": tight, "gan_tutor": gan_tutor, "pytorch-examples": pytorch_examples, "torchgan": torchgan}
+def mimicry(
+    G: nn.Module, D: nn.Module, batches: Iterator[Tensor], latent_dim: int, generator: torch.Generator
+) -> Turns:
+    from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
+    from torch_mimicry.training.metric_log import MetricLog
+
+    class WrappedG(BaseGenerator):
+        def __init__(self) -> None:
+            super().__init__(nz=latent_dim, ngf=0, bottom_width=0, loss_type="ns")
+            self.net = G
+
+        def forward(self, z: Tensor) -> Tensor:
+            return self.net(z)
+
+    class WrappedD(BaseDiscriminator):
+        def __init__(self) -> None:
+            super().__init__(ndf=0, loss_type="ns")
+            self.net = D
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x)[:, None]
+
+    net_g, net_d, device = WrappedG(), WrappedD(), generator.device
+    opt_g, opt_d = (torch.optim.Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in (net_g, net_d))
+
+    def turns(n: int) -> None:
+        for _ in range(n):  # the inside of its Trainer's loop
+            batch, log = (next(batches), None), MetricLog()
+            log = net_g.train_step(real_batch=batch, netD=net_d, optG=opt_g, log_data=log, device=device)
+            net_d.train_step(real_batch=batch, netG=net_g, optD=opt_d, log_data=log, device=device)
+
+    return turns
+
+
+CONTESTANTS = {
+    "tight": tight, "gan_tutor": gan_tutor, "pytorch-examples": pytorch_examples, "torchgan": torchgan,
+    "mimicry": mimicry,
+}  # fmt: skip
+PACKAGES = {"torchgan": "torchgan.trainer", "mimicry": "torch_mimicry.training.metric_log"}
+
+
+def present() -> list[str]:
+    """Return the contestants whose packages can be imported here, and say which cannot."""
+    names = list(CONTESTANTS)
+    for name, package in PACKAGES.items():
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            names.remove(name)
+            print(f"without {name}: {error}")
+    return names
 
 
 def problems(device: str) -> dict[str, tuple[nn.Module, nn.Module, Any, int, int, int]]:
@@ -234,12 +286,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
     host.tune()  # for every contestant alike
-    names = list(CONTESTANTS)
-    try:
-        importlib.import_module("torchgan")
-    except ImportError as error:
-        names.remove("torchgan")
-        print(f"without torchgan: {error}")
+    names = present()
     result: dict[str, Any] = {"contestants": names, "rounds": arguments.rounds, "problems": {}}
     for title, problem in problems(arguments.device).items():
         print(title)

@@ -16,7 +16,7 @@ _CLASSICAL_IMAGES = Recipe(
 )  # fmt: skip
 _MODERN_IMAGES = replace(
     _FAST_IMAGES, generator="residual", discriminator="residual", depth_g=1, depth_d=1, mapping_g=0, refine_g=0,
-    width_g=16, width_d=16, channels_last=True, data="fashion", steps=800,
+    width_g=16, width_d=16, penalty_weight=2.0, lr_g=1e-3, lr_d=1e-3, channels_last=True, data="fashion", steps=800,
 )  # fmt: skip
 _PROJECTION_IMAGES = replace(
     _FAST_IMAGES, condition="projection", mapping_g=0, refine_g=0, loss="nonsaturating", penalty="none",
@@ -78,7 +78,7 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
         "the same faces by residual networks without normalisation, a relativistic loss, R1 and R2",
         replace(
             _MODERN_IMAGES, data="CelebA", latent_dim=128, width_g=64, width_d=64, batch_size=128, penalty_every=1,
-            penalty_weight=1.0, lr_g=2e-4, lr_d=2e-4, ema_decay=0.999, augment="flip", steps=100_000,
+            lr_g=2e-4, lr_d=2e-4, ema_decay=0.999, augment="flip", steps=100_000,
         ),
     ),
 }  # fmt: skip
