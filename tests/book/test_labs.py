@@ -1,4 +1,4 @@
-"""The live labs of the chapters: each chapter from 2 to 8 shows one, and what the text tells the reader to see happens.
+"""The live labs of the chapters: chapters 2 to 8, 10 and 11 show one, and what the text tells the reader to see happens.
 
 The engine plays the recipe that the chapter's cell opens, on the seeds that the text speaks of.
 """
@@ -15,7 +15,7 @@ import torch
 from gan_tutor import lab, recipes
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
-CHAPTERS = ("objective", "training_loop", "losses", "dcgan", "cgan", "wgan", "collapse")
+CHAPTERS = ("objective", "training_loop", "losses", "dcgan", "cgan", "wgan", "collapse", "scaling")
 
 
 def cells(chapter):

@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from gan_tutor import recipes
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 STORED = json.loads((RESULTS / "scaling_cpu.json").read_text(encoding="utf-8"))
@@ -84,3 +86,13 @@ def test_where_it_was_measured():
         f"{machine['cpu'].split('@')[0].strip()}, PyTorch {machine['torch'].split('+')[0]}, {machine['date']}" in TEXT
     )
     assert machine["threads"] == 1
+
+
+def test_what_is_said_of_memory():
+    for name in ("digits_classical", "digits", "celeba64"):
+        recipe = recipes.named(name)
+        need = recipes.memory(recipe)
+        assert 2 < need.state / need.parameters < 3
+        if name == "celeba64":
+            assert 2.5 < need.turn(recipe.batch_size) / (need.parameters + need.state) < 3.5
+            assert need.data > need.total(recipe.batch_size) / 2
