@@ -1,4 +1,4 @@
-"""The live labs of the chapters: chapters 2 to 8, 10 and 11 show one, and what the text tells the reader to see happens.
+"""The live labs of the chapters: 2 to 8, 10 and 11 show one, and what the text tells the reader to see happens.
 
 The engine plays the recipe that the chapter's cell opens, on the seeds that the text speaks of.
 """
