@@ -160,8 +160,23 @@ GAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", GAMES)
+def test_a_game_told_its_numbers_by_tensors_is_the_same_game(monkeypatch, name):
+    """What a captured turn computes, played eagerly on a CPU: float32 rates and weights move a loss by 1e-6."""
+    recipe = replace(GAMES[name], steps=40)
+    exact = torch.tensor([(r.loss_d.item(), r.loss_g.item()) for r in recipes.run(recipes.build(recipe))])
+    game = recipes.build(recipe)
+    for optimizer in (game.opt_g, game.opt_d):
+        capture.tensor_rates(optimizer, torch.device("cpu"))
+    tell = lambda step, due, weight, decay: Plan(step, due, torch.tensor(weight), torch.tensor(decay))  # noqa: E731
+    monkeypatch.setattr(training, "Plan", tell)
+    told = torch.tensor([(r.loss_d.item(), r.loss_g.item()) for r in recipes.run(game)])
+    assert (exact - told).abs().max() <= 1e-5
+    assert exact.std(0).min() > 1e-4
+
+
 def of_game(recipe, parts=1):
-    """Play in parts, through a checkpoint-like restart each time, and return losses and all parameters."""
+    """Play on a GPU, stopping and starting anew (and recording anew) between the parts."""
     game = recipes.build(recipe, "cuda")
     found = []
     for part in range(1, parts + 1):
@@ -179,10 +194,25 @@ def test_a_captured_game_is_the_eager_game(name, parts):
     """Same draws, same kernels; what differs is rates and weights rounded to float32, and the order of atomics."""
     eager_losses, eager = of_game(GAMES[name])
     losses_, found = of_game(replace(GAMES[name], cuda_graph=True), parts)
-    assert torch.allclose(eager_losses[:20], losses_[:20], rtol=1e-4, atol=1e-5)
-    assert torch.allclose(eager_losses, losses_, rtol=0.05, atol=0.02)
+    bound = 1e-2 if name == "images" else 1e-4  # convolutions add up by atomics
+    assert (eager_losses[:20] - losses_[:20]).abs().max() <= bound / 10
+    assert (eager_losses - losses_).abs().max() <= bound
     for a, b in zip(eager, found, strict=True):
-        assert (a - b).norm() <= 0.02 * b.norm() + 1e-3
+        assert (a - b).norm() <= 10 * bound * (b.norm() + 0.1)
+
+
+@NEEDS_GPU
+def test_a_captured_game_goes_on_from_a_checkpoint(tmp_path):
+    recipe = replace(RING, cuda_graph=True, loss="relativistic", penalty="r1_r2", penalty_every=4)
+    straight, _ = of_game(recipe)
+    game = recipes.build(recipe, "cuda")
+    turns = recipes.run(game)
+    while game.step < 90:
+        next(turns)
+    recipes.save(game, tmp_path / "game.safetensors")
+    resumed = recipes.resume(tmp_path / "game.safetensors", "cuda")
+    values = torch.stack([torch.stack([r.loss_d, r.loss_g]) for r in recipes.run(resumed)])
+    assert (values - straight[90:]).abs().max() <= 1e-5
 
 
 @NEEDS_GPU
