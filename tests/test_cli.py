@@ -194,10 +194,10 @@ def test_checkpoints_are_written_by_the_clock_too(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("fits", "advice"),
     [
-        (5, "out of memory with batch_size 16: --batch-size 4 fits here; --bf16 True about halves the memory of "
+        (5, "out of memory with batch_size 16: --batch-size 4 fits here; --bf16 about halves the memory of "
             "activations; or share the same batch between 4 GPUs with torchrun --nproc-per-node 4"),
         (0, "out of memory with batch_size 16, and a batch of one sample a process does not fit either: lower "
-            "--width-g and --width-d, now 8 and 8, to half; --bf16 True about halves the memory of activations"),
+            "--width-g and --width-d, now 8 and 8, to half; --bf16 about halves the memory of activations"),
     ],
 )  # fmt: skip
 def test_out_of_memory_says_which_setting_to_change_and_by_how_much(run, tmp_path, monkeypatch, fits, advice):

@@ -131,7 +131,7 @@ def advice(recipe: recipes.Recipe, source: data.Source | None, device: torch.dev
     if device.type == "cuda":
         torch.cuda.empty_cache()
     failed = f"out of memory with batch_size {recipe.batch_size}" + (f" on {ranks} processes" if ranks > 1 else "")
-    halves = "" if recipe.bf16 else "; --bf16 True about halves the memory of activations"
+    halves = "" if recipe.bf16 else "; --bf16 about halves the memory of activations"
     if not rows:
         return (
             f"{failed}, and a batch of one sample a process does not fit either: lower --width-g and --width-d, "
