@@ -9,6 +9,7 @@ import torch
 
 from gan_tutor import capture, data, losses, networks, penalties, recipes, training
 from gan_tutor.capture import Plan
+from gan_tutor.share import Share
 
 BATCH, LATENT, TURNS = 16, 3, 12
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -112,6 +113,11 @@ def test_without_a_gpu_a_graph_is_refused_with_what_to_do():
     assert opt_g.param_groups[0]["lr"] == 1e-2
     with pytest.raises(ValueError, match=said):
         recipes.build(replace(recipes.Recipe(), cuda_graph=True))
+
+
+def test_a_graph_of_a_shared_game_is_refused():
+    with pytest.raises(ValueError, match="cuda_graph needs a game of one process, got 2: set cuda_graph=False"):
+        recipes.build(replace(recipes.Recipe(), cuda_graph=True), share=Share(1, 2))
 
 
 class Counter:

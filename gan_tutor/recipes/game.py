@@ -73,6 +73,8 @@ def build(
     """
     device = torch.device(device)
     if recipe.cuda_graph:
+        if share.ranks > 1:
+            raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
         capture.require_gpu(device)
         if share.ranks > 1:
             raise ValueError("cuda_graph must be False with several processes: their exchanges are not recorded")
