@@ -119,3 +119,13 @@ def test_ports_and_matching_fields():
     assert ports["g_relativistic"] == ["theta_g", "theta_d", "x_real", "z", "y", "noise_fake", "noise_real", "knobs"]
     assert "arrows" not in ports
     assert np.prod(found[0].outputs[0].shape) == 128 * 2
+
+
+@pytest.mark.parametrize("change", [{"augment": "flip"}, {"diffaugment": "cutout"}])
+def test_augmentation_is_refused_and_a_bundle_does_not_serve_it(change):
+    images = replace(IMAGES, data="fashion")
+    with pytest.raises(ValueError, match="augment must be none and diffaugment empty on a page, got"):
+        programs.programs(replace(images, **change))
+    shared = manifest.matching(images)
+    assert (shared["augment"], shared["diffaugment"]) == ("none", "")
+    assert "cuda_graph" not in shared
