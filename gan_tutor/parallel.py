@@ -33,11 +33,18 @@ def start(device: str) -> tuple[Share, torch.device]:
         This process's share, and its device.
 
     Raises:
-        ValueError: There are more processes on this machine than cards, or cards of different models.
+        ValueError: There are more processes on this machine than cards, or cards of different models, or torchrun's
+            variables are incomplete.
     """
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks == 1:
         return ALONE, torch.device(device)
+    missing = [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise ValueError(
+            f"WORLD_SIZE is {ranks} but {', '.join(missing)} is not set: start several processes with torchrun, or "
+            "unset WORLD_SIZE to play alone"
+        )
     share, local = Share(int(os.environ["RANK"]), ranks), int(os.environ["LOCAL_RANK"])
     if device == "cpu":
         dist.init_process_group("gloo", timeout=WAIT)

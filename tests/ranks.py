@@ -4,6 +4,7 @@ A program of its own, because a process that runs tests has threads and must not
 """
 
 import multiprocessing
+import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from gan_tutor import losses, recipes, training
+from gan_tutor.cli.folder import Folder, begin
 from gan_tutor.share import ALONE, Share
 
 SMALL = {"batch_size": 24, "width_g": 8, "width_d": 8, "steps": 5}
@@ -63,6 +65,31 @@ def paused(path):
     recipes.save(game, path)
 
 
+def diverged(share):
+    """Return the turn in which a hopeless game ends."""
+    wild = recipes.Recipe(**SMALL | {"loss": "least_squares", "optimizer": "sgd", "lr_d": 1e20, "lr_g": 1e20})
+    try:
+        for _ in recipes.run(recipes.build(wild, share=share)):
+            pass
+    except training.NonFinite as error:
+        return error.step
+    return None
+
+
+def apart(share, folder):
+    """Resume with a folder for each rank: the first one's holds a checkpoint, the others' do not."""
+    mine = Folder(folder / f"run{share.rank}")
+    mine.path.mkdir()
+    mine.recipe.write_text(recipes.to_json(recipe("relativistic_r1_r2")))
+    if share.rank == 0:
+        shutil.copy(folder / "paused.safetensors", mine.checkpoint)
+    try:
+        begin(mine, recipe("relativistic_r1_r2"), torch.device("cpu"), share, resume=True)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def play_all(rank, ranks, folder):
     """Play every game as one of the ranks."""
     dist.init_process_group(
@@ -72,6 +99,8 @@ def play_all(rank, ranks, folder):
     results = {name: played(recipes.build(recipe(name), share=share)) for name in GAMES}
     results["samples"] = {"all": sampled(share)}
     results["resumed"] = played(recipes.resume(Path(folder) / "paused.safetensors", share=share))
+    results["diverged"] = {"step": diverged(share)}
+    results["apart"] = {"message": apart(share, Path(folder))}
     torch.save(results, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 

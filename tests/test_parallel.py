@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_tutor import capture, losses, parallel, recipes
+from gan_tutor import losses, parallel, recipes
 from gan_tutor.share import ALONE, Share
 
 pytestmark = pytest.mark.xdist_group("ranks")  # one process makes the games for all tests
@@ -94,14 +94,29 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch):
         recipes.build(recipes.Recipe(batch_size=25), share=Share(0, 2))
 
 
-def test_a_recorded_turn_is_refused(monkeypatch):
-    monkeypatch.setattr(capture, "require_gpu", lambda device: None)
-    with pytest.raises(ValueError, match="cuda_graph must be False with several processes"):
-        recipes.build(recipes.Recipe(cuda_graph=True), share=Share(0, 2))
-
-
 def test_without_torchrun_there_is_nobody_to_join(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert parallel.start("cpu") == (ALONE, torch.device("cpu"))
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert parallel.start("cpu") == (ALONE, torch.device("cpu"))
+
+
+def test_half_of_torchrun_s_variables_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="WORLD_SIZE is 2 but RANK, MASTER_ADDR, MASTER_PORT is not set"):
+        parallel.start("cpu")
+
+
+def test_a_divergence_ends_all_in_the_same_turn(several):
+    steps = [result["diverged"]["step"] for result in several]
+    assert steps == [steps[0]] * len(several)
+    assert 1 <= steps[0] <= 5
+
+
+def test_processes_that_see_different_folders_are_refused(several):
+    for result in several:
+        assert "all processes must see the same run folder, but in" in result["apart"]["message"]
+        assert "they found steps 2, 0" in result["apart"]["message"]

@@ -76,8 +76,6 @@ def build(
         if share.ranks > 1:
             raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
         capture.require_gpu(device)
-        if share.ranks > 1:
-            raise ValueError("cuda_graph must be False with several processes: their exchanges are not recorded")
     data_source = (data_source or source(recipe)).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
