@@ -323,6 +323,14 @@ def test_a_wrong_argument_is_named_without_a_traceback_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_of_several_processes_names_itself(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "2")
+    status, _, errors = run("train", "ring", "--samples", "0", "--out", tmp_path / "run")
+    assert status == 1
+    assert errors == "gan-tutor (process 2): --samples must be at least 1, got 0"
+
+
 def test_a_damaged_checkpoint_is_one_line(run, folder):
     path = folder / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:1000])

@@ -1,5 +1,6 @@
 """`gan-tutor`: the command line. `runs` has one game, `sweep` many at once; `school` is for teachers."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,4 +23,5 @@ def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(known, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        raise SystemExit(f"gan-tutor: {error}") from error
+        rank = os.environ.get("RANK") if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
+        raise SystemExit(f"gan-tutor{f' (process {rank})' if rank else ''}: {error}") from error
