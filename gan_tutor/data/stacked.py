@@ -77,7 +77,8 @@ class StackedDigits:
 
 def mode_number(labels: Tensor) -> Tensor:
     """Read the three digits (N, 3) of each image as one number 0..999, (N,): red hundreds, green tens, blue ones."""
-    return (labels * labels.new_tensor([100, 10, 1])).sum(1)
+    hundreds, tens, ones = labels.unbind(1)
+    return 100 * hundreds + 10 * tens + ones
 
 
 def stacked_digits(split: Split = "train") -> StackedDigits:

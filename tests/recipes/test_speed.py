@@ -19,6 +19,7 @@ aten = torch.ops.aten
 WAITING = (
     aten._local_scalar_dense, aten.nonzero, aten.nonzero_static, aten.masked_select, aten.equal, aten.is_nonzero,
     aten._unique2, aten.unique_dim, aten.unique_consecutive, aten.repeat_interleave, aten.bincount, aten.allclose,
+    aten.lift_fresh,  # a tensor made of Python's numbers, which a GPU is sent and waited for
 )  # fmt: skip
 
 
@@ -54,7 +55,8 @@ def test_the_guard_sees_what_waits():
     x = torch.arange(4.0)
     for wait in (
         lambda: x.sum().item(), lambda: float(x[0]), lambda: x[x > 1], lambda: bool(x.sum() > 1), lambda: x.nonzero(),
-        lambda: x.tolist() and x.unique(), lambda: torch.equal(x, x), lambda: F.one_hot(x.long(), 4),
+        lambda: x.tolist() and x.unique(), lambda: torch.tensor([1.0, 2.0]), lambda: x.new_tensor([1]),
+        lambda: torch.equal(x, x), lambda: F.one_hot(x.long(), 4),
     ):  # fmt: skip
         with pytest.raises(AssertionError, match="waits for the device"), NoWaiting():
             wait()
