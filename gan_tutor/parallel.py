@@ -159,6 +159,25 @@ def shared_loss(loss: GanLoss, share: Share) -> GanLoss:
     return replace(loss, g_formula=lambda real, fake: loss.g_formula(shifted(real), shifted(fake)))
 
 
+class _Moments(torch.autograd.Function):
+    """Variance and mean of each channel (2, C), by BatchNorm's own kernel: torch.var_mean takes 3 times as long."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        tiny = 1e-12
+        _, mean, inverse = torch.native_batch_norm(x, None, None, None, None, True, 0.0, tiny)
+        ctx.save_for_backward(x, mean)
+        return torch.stack([inverse.pow(-2) - tiny, mean])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors
+        of_var, of_mean = gradients[0]
+        rows, shape = x.numel() // x.shape[1], (1, -1, *[1] * (x.ndim - 2))
+        slope = 2 / rows * of_var
+        return torch.addcmul((of_mean / rows - slope * mean).view(shape), x, slope.view(shape))
+
+
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm whose statistics are over the rows of all ranks, on any device.
 
@@ -170,7 +189,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         if not self.training:
             return super().forward(x)
         h, ranks = x.float(), dist.get_world_size()
-        own = torch.stack(torch.var_mean(h, [0, *range(2, x.ndim)], correction=0))
+        own = cast(Tensor, _Moments.apply(h))
         rows = torch.zeros(ranks, *own.shape, device=x.device)
         rows[dist.get_rank()] = own
         var, mean = (ranks * all_mean(rows)).unbind(1)  # of every rank, in one exchange

@@ -88,6 +88,18 @@ def test_a_shared_batch_norm_keeps_the_state_and_the_answers_in_evaluation_mode(
     torch.testing.assert_close(network.eval()(x), expected)
 
 
+@pytest.mark.parametrize("shape", [(6, 4), (5, 3, 4, 2)])
+def test_moments_and_their_gradients_are_those_of_the_formula(shape):
+    x, weight = torch.randn(shape).mul(3).add(2).requires_grad_(), torch.randn(2, shape[1])
+    places = [0, *range(2, len(shape))]
+    moments, expected = parallel._Moments.apply(x), torch.stack(torch.var_mean(x, places, correction=0))
+    torch.testing.assert_close(moments, expected)
+    got, want = (torch.autograd.grad((weight * value).sum(), x)[0] for value in (moments, expected))
+    torch.testing.assert_close(got, want)
+    flat = parallel._Moments.apply(torch.full(shape, 0.25))
+    torch.testing.assert_close(flat, torch.tensor([[0.0], [0.25]]).expand(2, shape[1]), atol=1e-9, rtol=0)
+
+
 def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch):
     monkeypatch.setattr(parallel, "averaged", lambda network, share: network)  # needs the other processes
     with pytest.raises(ValueError, match="batch_size must be a multiple of the number of processes, got 25 for 2"):
