@@ -34,11 +34,12 @@ MUTANTS = {
         (".sum(0)", ".mean(0)", "mean-of-weighted"),
     ],
     "scaling-features": [
-        (".mean(0) for parts", ".sum(0) for parts", "summed-over-ranks"),
+        ("torch.stack(share).mean(0)", "torch.stack(share).sum(0)", "summed-over-ranks"),
         (".square().mean()", ".square().sum()", "summed-over-features"),
         (".square().mean()", ".square().mean().detach()", "detached"),
         (
-            "means = [torch.stack([part.mean(0) for part in parts]).mean(0) for parts in (real, fake)]\n"
+            "shares = [[part.mean(0) for part in parts] for parts in (real, fake)]\n"
+            "    means = [torch.stack(share).mean(0) for share in shares]\n"
             "    return (means[0] - means[1]).square().mean()",
             "pairs = zip(real, fake)\n"
             "    return torch.stack([(a.mean(0) - b.mean(0)).square().mean() for a, b in pairs]).mean()",
