@@ -4,6 +4,8 @@ A small GAN leaves a GPU waiting for Python: a turn of two perceptrons is hundre
 each launched from the host. A graph launches them all at once. What it replays is fixed, so everything that changes
 from turn to turn must lie in device memory: batches and latents are drawn inside the turn by a generator that the graph
 knows, and a `Plan`'s numbers and the learning rates are tensors that are written before a replay.
+
+Written from PyTorch's documentation and not yet run on a GPU. Mixtures need torch 2.6: `multinomial` waited before.
 """
 
 from collections import Counter
