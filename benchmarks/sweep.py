@@ -10,6 +10,7 @@ time is CPU seconds of one thread, on a GPU seconds on the wall with a synchroni
 """
 
 import argparse
+import os
 import statistics
 import time
 from dataclasses import replace
@@ -58,6 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     host.tune(1)
     found: dict[str, Any] = {"gans": arguments.gans, "device": arguments.device, "batch_size": Recipe().batch_size}
+    found["load_average_before"] = round(os.getloadavg()[0], 1)  # a busy machine slows one by one more than the sweep
     for width in WIDTHS:
         for seeds in arguments.seeds:
             row = measure(width, arguments.gans, seeds, arguments.device)

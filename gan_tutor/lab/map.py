@@ -17,7 +17,7 @@ except ImportError as error:
 from gan_tutor import recipes
 from gan_tutor.recipes import Recipe
 
-SIDE, LEFT, BELOW = 20, 44, 34  # of a pixel, and room for the numbers, in SVG units
+SIDE, LEFT, BELOW = 20, 50, 34  # of a pixel, and room for the numbers, in SVG units
 # Viridis: its lightness rises evenly, so it is the same picture without colour.
 COLOURS = ("440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725")
 STYLE = """<style>
@@ -140,15 +140,15 @@ def _panel(title: str, cells: Sequence[Pixel], x: str, y: str, at: int) -> str:
     height = SIDE * len(lines)
     links = "".join(_link(cell, columns.index(cell.x), lines.index(cell.y), height, x, y, at) for cell in cells)
     marks = "".join(
-        f'<text x="{LEFT + SIDE * (k + 0.5):g}" y="{height + 12}" text-anchor="middle">{columns[k]:g}</text>'
+        f'<text x="{LEFT + SIDE * (k + 0.5):g}" y="{height + 12}" text-anchor="middle">{columns[k]:.2g}</text>'
         for k in _ends(columns)
     ) + "".join(
-        f'<text x="{LEFT - 4}" y="{height - SIDE * (k + 0.5) + 3:g}" text-anchor="end">{lines[k]:g}</text>'
+        f'<text x="{LEFT - 4}" y="{height - SIDE * (k + 0.5) + 3:g}" text-anchor="end">{lines[k]:.2g}</text>'
         for k in _ends(lines)
     )
     names = (
         f'<text x="{LEFT + SIDE * len(columns) / 2:g}" y="{height + 27}" text-anchor="middle">{html.escape(x)}</text>'
-        f'<text transform="translate(10 {height / 2:g}) rotate(-90)" text-anchor="middle">{html.escape(y)}</text>'
+        f'<text transform="translate(9 {height / 4:g}) rotate(-90)" text-anchor="middle">{html.escape(y)}</text>'
     )
     box = f"0 0 {LEFT + SIDE * len(columns) + 4} {height + BELOW}"
     label = html.escape(f"{title}: {y} against {x}; each square opens its setting in the lab")

@@ -94,7 +94,7 @@ def read(folder: str | Path) -> list[Row]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as lines:
-        return [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(lines)]
+        return [{name: value_of(text) for name, text in row.items()} for row in csv.DictReader(lines)]
 
 
 def _chunks(numbers: list[int], size: int) -> list[list[int]]:
@@ -135,7 +135,8 @@ def _replace(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """Return what a cell of the table stands for: a number, a truth value, None if it is empty, or the text."""
     if text in ("", "True", "False"):
         return {"": None, "True": True, "False": False}[text]
     for kind in (int, float):

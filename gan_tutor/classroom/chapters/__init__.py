@@ -28,6 +28,7 @@ CHAPTERS = (
     Chapter("wgan", "wgan-", "7 · WGAN"),
     Chapter("collapse", "collapse-", "8 · Mode collapse and instability"),
     Chapter("evaluation", "evaluation-", "9 · Evaluation"),
+    Chapter("map", "map-", "10 · A map of GAN training"),
     Chapter("scaling", "scaling-", "11 · Scaling up"),
 )
 
