@@ -109,7 +109,7 @@ class Averaged(nn.Module):
         buffers: dict[str, Any] = {
             "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
         }
-        self.averaging = DistributedDataParallel(network, **buffers)
+        self.averaging = DistributedDataParallel(network, gradient_as_bucket_view=True, **buffers)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the network's outputs."""
