@@ -5,8 +5,8 @@
 fashion_modern     residual networks without normalisation, relativistic loss, R1 + R2 in every 4th turn, Adam(0, .99)
 fashion_classical  DCGAN with BatchNorm, non-saturating loss, Adam(.5, .999), at 800 turns instead of its own 1500
 
-With gamma 0.5 instead of 2 the modern pair failed on one of two seeds, at a learning rate of 1e-3 and at 2e-3: D was
-not held, and G's tanh saturated within the first twenty turns (all images black).
+With gamma 0.5 instead of 2 the modern pair failed on one of two seeds, at a learning rate of 1e-3 (G's tanh saturated
+within the first twenty turns: all images black) and at 2e-3.
 
 These are the pair that 64x64 faces have (celeba64_modern, celeba64), at 28x28, where images are at hand. A turn of the
 modern one is dearer; the CPU seconds say by how much. Distances are Frechet distances of 1000 samples of the averaged
