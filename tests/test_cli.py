@@ -401,6 +401,15 @@ def test_the_default_folder_is_named_by_data_and_seed(run, tmp_path, monkeypatch
     assert sorted(p.name for p in Path("runs/ring-7").iterdir()) == FILES
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_a_run_tells_its_share_of_peak(run, tmp_path):
+    out = tmp_path / "run"
+    status, _, errors = run("train", "digits", "--steps", 30, "--device", "cuda", "--out", out, "--samples", 64)
+    assert status == 0, errors
+    assert 0 < json.loads((out / "metrics.json").read_text())["share_of_peak"] < 1
+    assert recipes.resume(out / "checkpoint.safetensors", "cuda").step == 30
+
+
 # Conditional runs ------------------------------------------------------------------------------------
 
 

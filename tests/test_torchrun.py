@@ -105,3 +105,15 @@ def test_ctrl_c_stops_all_at_one_turn_and_a_killed_rank_ends_the_others(tmp_path
     assert "gan_tutor/" not in errors  # no traceback of ours
     game = recipes.resume(checkpoint)  # by one process
     assert_same_game(game, straight(recipe, game.step))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_leave_the_run_folder_of_one(tmp_path):
+    arguments = [word if word != "cpu" else "cuda" for word in RUN] + ["--steps", "60", "--log-every", "20"]
+    process = start(*arguments, "--out", tmp_path / "two")
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    command = [sys.executable, "-m", "gan_tutor", *arguments, "--out", str(tmp_path / "one")]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    paths = [tmp_path / name / "checkpoint.safetensors" for name in ("one", "two")]
+    assert_same_game(*(recipes.resume(path, "cuda") for path in paths))
