@@ -1,5 +1,6 @@
 """What chapter 10 says of its maps holds in the stored maps, and its lab does what the text tells the reader to see."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,90 @@ def test_the_band():
         shares.append(TOTAL[inside].sum() / inside.sum())
     assert shares[0] == 0
     assert max(shares) == shares[3]
+
+
+def test_every_column_goes_from_bright_to_black_within_two_steps():
+    for name, lit in BRIGHT.items():
+        for column, means in zip(lit.T, TABLES[name].mean(-1).T, strict=True):
+            if column.any():
+                lowest = column.argmax()
+                assert means[max(0, lowest - 2) : lowest].min() < 0.1
+
+
+def test_the_dots_of_five_games_overlap_and_two_games_have_none():
+    assert {name for name, lit in BRIGHT.items() if not lit.any()} == {"wasserstein", "wasserstein_gp"}
+    five = [counts for name, counts in COUNTS.items() if BRIGHT[name].any()]
+    assert max(counts.min() for counts in five) <= min(counts.max() for counts in five)
+    said = CELLS["losses-text"].source
+    assert f"between {min(counts.min() for counts in five)} and {max(counts.max() for counts in five)}." in said
+    totals = [lit.sum() for lit in BRIGHT.values() if lit.any()]
+    assert f"between {min(totals)} and {max(totals)} bright pixels" in said
+    for name in ("wasserstein", "wasserstein_gp"):
+        assert f"{TABLES[name].mean(-1).max():.2f}" in CELLS["losses-reading"].source
+
+
+def test_no_gan_became_nan_and_an_unbounded_critic_s_loss_passes_a_million():
+    assert all(row["diverged_at"] is None for panel in RATES.values() for row in panel.rows)
+    assert max(abs(row["loss_d"]) for row in RATES["wasserstein"].rows) > 1e6
+
+
+def test_what_the_text_says_of_seeds():
+    means = np.concatenate([values.mean(-1).ravel() for values in TABLES.values()])
+    ranges = np.concatenate([np.ptp(values, axis=-1).ravel() for values in TABLES.values()])
+    middle, top, said = (means > 0.3) & (means < 0.6), means > 0.75, CELLS["seed-reading"].source
+    assert f"a median of {np.median(ranges[top]):.2f}" in said
+    assert f"is {np.median(ranges[middle]):.2f} and the largest {ranges[middle].max():.2f}" in said
+    seeds = np.concatenate([TABLES[name][lit].ravel() for name, lit in BRIGHT.items()])
+    assert (seeds > 0.5).mean() > 0.94  # "with nearly any seed"
+    chosen = {name: values[..., :2].mean(-1) for name, values in TABLES.items()}
+    best = {name: np.unravel_index(values.argmax(), values.shape) for name, values in chosen.items()}
+    fresh = {name: TABLES[name][at][2] for name, at in best.items()}
+    darker = sum(fresh[name] < chosen[name][at] for name, at in best.items())
+    assert f"In {darker} of {len(best)} panels" in CELLS["luck-reading"].source
+    assert f"from {chosen['minimax'][best['minimax']]:.2f} to {fresh['minimax']:.2f}" in CELLS["luck-reading"].source
+
+
+def rows_of(panel, name):
+    values = sorted({row[name] for row in panel.rows})
+    rates = sorted({row["lr_g"] for row in panel.rows})
+    return dict(zip(values, table(panel, (name, "lr_g", "seed")).mean(-1), strict=True)), rates
+
+
+def test_what_the_text_says_of_penalties():
+    said, panels = CELLS["penalty-reading"].source, sweep.atlas("penalties")
+    rows, rates = rows_of(panels["relativistic_r1_r2"], "penalty_weight")
+    weak = [row.max() for weight, row in rows.items() if weight < 0.2]
+    fast = rates.index(0.03162)
+    assert f"lies between {min(weak):.2f} and {max(weak):.2f}" in said
+    assert f"{rows[10].max():.2f} at weight 10" in said
+    assert f"is {rows[0.001][fast]:.2f} with weight 0.001, and " in said
+    assert f"and {max(row[fast] for weight, row in rows.items() if weight > 0.2):.2f} or less" in said
+    rows, _ = rows_of(panels["wasserstein_gp"], "penalty_weight")
+    assert f"no pixel exceeds {max(row.max() for weight, row in rows.items() if weight < 0.05):.2f}" in said
+    assert f"none exceeds {rows[10].max():.2f}" in said
+    assert f"weight 0.46, reaches {max(row.max() for row in rows.values()):.2f}" in said
+    assert max(rows, key=lambda weight: rows[weight].max()) == 0.4642
+
+
+def test_what_the_text_says_of_latents():
+    said = CELLS["latent-reading"].source
+    rows, rates = rows_of(sweep.atlas("latents")["nonsaturating"], "latent_dim")
+    middle = [row.max() for size, row in rows.items() if 2 <= size <= 12]
+    assert f"shows {rows[1].max():.2f}" in said
+    assert f"between {min(middle):.2f} and {max(middle):.2f}" in said
+    at = rates.index(0.001)
+    assert f"is {rows[2][at]:.2f} with two dimensions and {rows[16][at]:.2f} with sixteen" in said
+
+
+def test_what_the_text_says_of_time_is_the_stored_benchmark():
+    results = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+    stored = json.loads((results / "sweep.json").read_text(encoding="utf-8"))
+    found = {n: sorted(stored[f"{n} units, {seeds} seeds"]["ratio"] for seeds in (4, 64)) for n in (128, 64, 32)}
+    assert [[round(ratio, 1) for ratio in found[n]] for n in (64, 128, 32)] == [[2.7, 3.0], [1.5, 1.7], [4.6, 5.0]]
+    assert "2.7 to 3 times" in TEXT
+    assert "of 128 units 1.5 to 1.7, of 32 units 4.6 to 5 " in TEXT
+    rates = json.loads((results / "map.json").read_text(encoding="utf-8"))["rates"]
+    assert round(sum(panel["seconds"] for panel in rates.values()) / 60) == 35
 
 
 def test_the_lab_of_the_chapter_shows_what_its_text_says():

@@ -81,9 +81,9 @@ ANSWERS = {
         _critics(),
         (
             Mistake(
-                "as-published",
+                "as-given",
                 _critics(_mean, lambda g: g.norm(), lambda lr: lr),
-                "This is the published function's step. Compare one critic alone with the same critic in a stack.",
+                "This is the given function's step. Compare one critic alone with the same critic in a stack.",
             ),
             Mistake(
                 "mean-over-critics",

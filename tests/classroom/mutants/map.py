@@ -14,7 +14,7 @@ MUTANTS = {
         (".mean(1).sum()", ".sum()", "sum-of-samples"),
         ("dim=1", "dim=0", "norm-of-columns"),
         (" / grad.norm(dim=1, keepdim=True).clamp(min=1)", "", "no-limit"),
-        ("w = w.clone()", "return found_in_public(w, x_real, x_fake, lr)\n    w = w.clone()", "as-published"),
+        ("w = w.clone()", "return coupled(w, x_real, x_fake, lr)\n    w = w.clone()", "as-given"),
     ],
     "map-overlap": [
         (" / p.sum()", "", "not-divided"),
