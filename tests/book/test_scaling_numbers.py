@@ -1,5 +1,6 @@
 """The numbers that chapter 11 quotes are those of benchmarks/results: scaling_cpu.json, ranks.json, memory.json."""
 
+import ast
 import json
 from pathlib import Path
 
@@ -96,3 +97,29 @@ def test_what_is_said_of_memory():
         if name == "celeba64":
             assert 2.5 < need.turn(recipe.batch_size) / (need.parameters + need.state) < 3.5
             assert need.data > need.total(recipe.batch_size) / 2
+
+
+def drawn(cell_id):
+    """The numbers that a cell draws: the dict that it begins with."""
+    cell = next(cell for cell in CELLS if cell.id == cell_id)
+    return ast.literal_eval(ast.parse(cell.source).body[0].value)
+
+
+def test_the_figure_of_resolutions_is_the_table():
+    stored = {
+        int(size): (round(found["ms_per_turn"], 1), round(found["megaflop_per_turn"]))
+        for size, found in STORED["resolution"].items()
+    }
+    assert drawn("resolution-figure") == stored
+
+
+def test_the_figure_of_ranks_is_the_stored_result():
+    games = json.loads((RESULTS / "ranks_cpu.json").read_text(encoding="utf-8"))["games"]
+    names = {"ring": "ring", "DCGAN": "digits_classical", "fast recipe": "digits"}
+    speedups = {
+        name: [round(found["speedup"], 2) for found in games[game]["same rows"]] for name, game in names.items()
+    }
+    assert drawn("ranks-figure") == speedups
+    assert all(values == sorted(values, reverse=True) for values in speedups.values())  # "nothing is gained"
+    assert min(speedups, key=lambda name: speedups[name][1]) == "ring"
+    assert f"lasts {1e3 / games['ring']['same rows'][0]['turns_per_second']:.1f} ms" in TEXT
