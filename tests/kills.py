@@ -92,15 +92,16 @@ def main():
         assert ended(begin(run, dying(name, call))), f"the run never came to call {call} of os.{name}"
         left.append(sorted(path.name.split(".")[1] for path in run.glob(".*.tmp")))
     steps = []
-    for k in range(kills):
+    while len(steps) < kills:
+        k = len(steps)
         child, far = begin(run), TURNS * (k + 1) / (kills + 1)
         # One in five before or while it begins, the others when the log has come so far, and up to 20 ms later.
         while k % 5 and reached(run) < far:
             time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.02 if k % 5 else 0.3))
+        time.sleep(chance.uniform(0, 0.02 if k % 5 else 0.15))
         os.kill(child, signal.SIGKILL)
-        assert ended(child)
-        steps.append(reached(run))
+        if ended(child):  # near its end a run may have been faster
+            steps.append(reached(run))
     assert not ended(begin(run))
     print(json.dumps({"left": left, "steps": steps, "seconds": round(time.perf_counter() - began, 1)}))
 
