@@ -32,7 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV); this can take some minutes the first time."
 	@if command -v uv >/dev/null 2>&1; then \
 	  { [ -x $(RUN) ] || uv venv --quiet --python "$(PYTHON)" $(VENV); } && \
-	  uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --compile-bytecode --python $(RUN) --require-hashes -r requirements.lock && \
 	  uv pip install --quiet --python $(RUN) --no-deps -e .; \
 	else \
 	  { [ -x $(RUN) ] || "$(PYTHON)" -m venv $(VENV); } && \
