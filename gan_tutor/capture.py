@@ -53,12 +53,14 @@ def captured(
         warm_up: Turns before the recording, at least 1.
 
     Raises:
-        ValueError: The generator is not on a CUDA device, or `warm_up` is below 1.
+        ValueError: The generator is not on a CUDA device, `warm_up` is below 1, or an optimiser reads its learning
+            rate on the host.
     """
     require_gpu(generator.device)
     if warm_up < 1:
         raise ValueError(f"warm_up must be at least 1, got {warm_up}: an optimiser's state is made in its first step")
     for optimizer in optimizers:
+        require_rates_on_device(optimizer)
         tensor_rates(optimizer, generator.device)
     weight, decay = (torch.zeros((), device=generator.device) for _ in range(2))
     side, played = torch.cuda.Stream(generator.device), Counter[bool]()
@@ -93,6 +95,19 @@ def require_gpu(device: torch.device) -> None:
     if device.type != "cuda":
         raise ValueError(
             f"cuda_graph needs a game on a CUDA GPU, got one on {device}: set cuda_graph=False, or give device='cuda'"
+        )
+
+
+def require_rates_on_device(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimiser that reads its learning rate on the host, as SGD does unless it is fused.
+
+    Raises:
+        ValueError: It is one.
+    """
+    if any("capturable" not in group and not group.get("fused") for group in optimizer.param_groups):
+        raise ValueError(
+            "cuda_graph needs an optimiser that reads its learning rate on the device, got "
+            f"{type(optimizer).__name__}: use Adam, RMSprop, or SGD with fused=True"
         )
 
 

@@ -88,6 +88,14 @@ def test_an_average_told_its_decay_by_a_tensor_is_the_same_average(decay):
     assert all(torch.equal(a, b) for a, b in zip(averages[1].buffers(), G.buffers(), strict=True))
 
 
+def test_an_optimiser_that_reads_its_rate_on_the_host_is_refused():
+    weights = [torch.zeros(2, requires_grad=True)]
+    for fit in (torch.optim.Adam(weights), torch.optim.RMSprop(weights), torch.optim.SGD(weights, 0.1, fused=True)):
+        capture.require_rates_on_device(fit)
+    with pytest.raises(ValueError, match="reads its learning rate on the device, got SGD: use Adam, RMSprop, or SGD"):
+        capture.require_rates_on_device(torch.optim.SGD(weights, 0.1))
+
+
 def test_tensor_rates_keep_the_rate_as_a_number_too():
     _, _, opt_g, _ = pair(ADAM, 3e-3)
     for _ in range(2):  # a second time changes nothing

@@ -61,7 +61,8 @@ def diffaugment(x: Tensor, policy: tuple[str, ...], u: Tensor) -> Tensor:
     """Return the images, each changed as its uniform numbers say; differentiable in x, twice.
 
     color: brightness + [-1/2, 1/2), saturation times [0, 2), contrast times [1/2, 3/2), in this order. translation: by
-    up to an eighth of the sides, with 0 moved in. cutout: a square of half the sides set to 0, its centre anywhere.
+    up to an eighth of the sides, to the nearest pixel, with 0 moved in. cutout: a square of half the sides set to 0,
+    its centre anywhere.
 
     Args:
         x: Images (N, C, H, W).
@@ -99,7 +100,7 @@ def _color(x: Tensor, u: Tensor) -> Tensor:
 def _translation(x: Tensor, u: Tensor) -> Tensor:
     n, channels, height, width = x.shape
     rows, columns = (
-        _place(u[:, 3 + k], -(side // 8), side // 8) + torch.arange(side, device=x.device) + 1
+        _place(u[:, 3 + k], -((side + 4) // 8), (side + 4) // 8) + torch.arange(side, device=x.device) + 1
         for k, side in enumerate((height, width))
     )
     # A border of zeros, which every pixel from outside the image is taken from.

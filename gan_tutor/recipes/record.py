@@ -66,7 +66,8 @@ class Recipe:
         n_critic: Steps of D for each step of G.
         ema_decay: Share of G's moving average that a step keeps; 0 makes the average G itself.
         steps: Turns to play.
-        bf16: Compute layers in bfloat16; logits, losses, norms of gradients and parameters are float32.
+        bf16: Compute layers in bfloat16: logits are rounded to it and handed on as float32; losses, norms of gradients
+            and parameters are float32.
         channels_last: Store convolution weights and batches channels-last.
         compile: Compile the networks; penalties keep the eager D, with the same weights.
         cuda_graph: Record a turn as a CUDA graph and replay it: for small networks on a GPU.

@@ -28,11 +28,13 @@ def measure(stack: Stack, samples: int = 2000) -> list[Row]:
         samples: Samples of each generator, at least 1; the latents of GANs with the same seed and latent_dim agree.
 
     Raises:
-        ValueError: `samples` is below 1.
+        ValueError: `samples` is below 1, or no turn was played.
         NoMeasure: The data has no measure.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
+    if not stack.step:
+        raise ValueError("a stack must have played at least one turn to be measured, got one at step 0: use sweep.run")
     # Not the games' own seeds: what a generator is judged by must not repeat the first latents it was trained on.
     latents = Draws(stack.recipes, stack.ema.device, offset=1_000_003).z(samples)
     with torch.no_grad():

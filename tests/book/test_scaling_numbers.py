@@ -115,7 +115,7 @@ def test_the_figure_of_resolutions_is_the_table():
 
 def test_the_figure_of_ranks_is_the_stored_result():
     games = json.loads((RESULTS / "ranks_cpu.json").read_text(encoding="utf-8"))["games"]
-    names = {"ring": "ring", "DCGAN": "digits_classical", "fast recipe": "digits"}
+    names = {"ring": "ring", "DCGAN": "digits_classical", "digits": "digits"}
     speedups = {
         name: [round(found["speedup"], 2) for found in games[game]["same rows"]] for name, game in names.items()
     }

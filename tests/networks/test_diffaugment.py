@@ -26,7 +26,9 @@ def one_by_one(x, policy, u):
                 image = grey + (image - grey) * 2 * numbers[1]
                 image = image.mean() + (image - image.mean()) * (0.5 + numbers[2])
             elif name == "translation":
-                down, right = (int(v * (2 * (s // 8) + 1)) - s // 8 for v, s in zip(numbers[3:5], sides, strict=True))
+                down, right = (
+                    int(v * (2 * ((s + 4) // 8) + 1)) - (s + 4) // 8 for v, s in zip(numbers[3:5], sides, strict=True)
+                )
                 moved = np.zeros_like(image)
                 for i in range(height):
                     for j in range(width):

@@ -67,6 +67,11 @@ def test_a_row_is_what_the_command_line_measures_of_the_run():
         assert rows[number]["diverged_at"] is None
 
 
+def test_a_stack_that_has_not_played_is_not_measured():
+    with pytest.raises(ValueError, match="played at least one turn to be measured, got one at step 0"):
+        sweep.measure(sweep.build([SMALL]))
+
+
 def test_other_densities_are_measured_by_their_distance():
     stack = sweep.build([replace(SMALL, data="gaussian", seed=s) for s in (0, 1)])
     for _ in sweep.run(stack):
