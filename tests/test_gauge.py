@@ -90,7 +90,7 @@ def test_the_largest_batch_is_found_by_halving(limit, failed, expected):
         if size > limit:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
-    assert gauge.largest_batch(attempt, failed) == expected
+    assert gauge.halved_until_it_fits(attempt, failed) == expected
     assert tried == [64, 32, 16, 8, 4, 2, 1][: len(tried)]
 
 
@@ -99,7 +99,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        gauge.largest_batch(attempt, 8)
+        gauge.halved_until_it_fits(attempt, 8)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -85,7 +85,7 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def largest_batch(attempt: Callable[[int], None], failed: int) -> int:
+def halved_until_it_fits(attempt: Callable[[int], None], failed: int) -> int:
     """Return the largest of failed / 2, failed / 4, ... that `attempt` survives, or 0.
 
     Args:
@@ -127,7 +127,7 @@ def advice(recipe: recipes.Recipe, source: data.Source | None, device: torch.dev
         for _ in recipes.run(recipes.build(smaller, device, data_source=source)):
             pass
 
-    rows = largest_batch(attempt, recipe.batch_size // ranks)
+    rows = halved_until_it_fits(attempt, recipe.batch_size // ranks)
     if device.type == "cuda":
         torch.cuda.empty_cache()
     failed = f"out of memory with batch_size {recipe.batch_size}" + (f" on {ranks} processes" if ranks > 1 else "")

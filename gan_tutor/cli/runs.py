@@ -64,7 +64,7 @@ def train(
     if not checkpoint_minutes > 0:
         raise ValueError(f"--checkpoint-minutes must be positive, got {checkpoint_minutes}")
     host.tune(threads)
-    share, where = parallel.start(_device(device).type)
+    share, where = parallel.start(chosen(device).type)
     folder = Folder(out or Path("runs") / f"{recipe.data}-{recipe.seed}")
     game: recipes.Game | None = None
     try:
@@ -117,7 +117,7 @@ def sample(
     import numpy as np
 
     path = run / "checkpoint.safetensors" if run.is_dir() else run
-    where = _device(device)
+    where = chosen(device)
     G, recipe = recipes.load_generator(path, where)
     y = _asked(recipe, n, label, where)
     drawn = training.generate(G, n if y is None else len(y), recipe.latent_dim, _fresh(where, seed), y=y)
@@ -139,7 +139,7 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
         device: "auto" takes a CUDA GPU if there is one.
     """
     path = run / "checkpoint.safetensors" if run.is_dir() else run
-    where = _device(device)
+    where = chosen(device)
     G, recipe = recipes.load_generator(path, where)
     source = recipes.source(recipe).to(where)
     y = _labels(source, recipe, n, where)
@@ -147,7 +147,12 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
     _report(None, {"samples": n, "seed": seed}, drawn, source, y)
 
 
-def _device(name: Device) -> torch.device:
+def chosen(name: Device) -> torch.device:
+    """Return the device that --device asks for.
+
+    Raises:
+        ValueError: There is no such device.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for but torch sees no CUDA GPU; use --device auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -8,7 +8,7 @@ import tyro
 from tqdm import tqdm
 
 from gan_tutor import host, sweep
-from gan_tutor.cli.runs import Device, NamedRecipe, _device
+from gan_tutor.cli.runs import Device, NamedRecipe, chosen
 
 Axes = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -43,7 +43,7 @@ def sweep_grid(
     if not grid:
         raise ValueError("give at least one axis, such as --grid seed=0..9")
     host.tune(threads)
-    where = _device(device)
+    where = chosen(device)
     folder = out or Path("runs") / f"sweep-{recipe.data}"
     together = at_once or (4096 if where.type == "cuda" else 64)
     total = len(sweep.combinations(recipe, grid))

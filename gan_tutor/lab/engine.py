@@ -119,12 +119,19 @@ class Engine:
             self._turn()
 
     def begin(self, recipe: Recipe) -> Reply:
-        """Begin another recipe at step 0, as a preset does, and return the new state."""
+        """Begin another recipe at step 0, and return the new state.
+
+        Raises:
+            ValueError: It changes what is locked or hidden here, or cannot be built.
+        """
+        return self._begin_named(recipe, "recipe", recipe.loss.replace("_", " "))
+
+    def _begin_named(self, recipe: Recipe, kind: str, name: str) -> Reply:
         barred = sorted({*self.lock, *self.hide} & set(recipes.changes(self.recipe, recipe)))
         if barred:
-            raise ValueError(f"this recipe changes {', '.join(barred)}, which cannot be changed in this lab")
+            raise ValueError(f"this {kind} changes {', '.join(barred)}, which cannot be changed in this lab")
         self._begin(recipe)
-        return self._state(f"{recipe.loss.replace('_', ' ')}: at step 0 with seed {recipe.seed}")
+        return self._state(f"{name}: at step 0 with seed {recipe.seed}")
 
     def _begin(self, recipe: Recipe) -> None:
         game = recipes.build(recipes.without_end(recipe), self.device)
@@ -212,12 +219,7 @@ class Engine:
         found = [preset for preset in PRESETS if preset.name == message.get("name")]
         if not found:
             raise ValueError(f"there is no preset {message.get('name')!r}")
-        recipe = found[0].recipe
-        barred = sorted({*self.lock, *self.hide} & set(recipes.changes(self.recipe, recipe)))
-        if barred:
-            raise ValueError(f"this preset changes {', '.join(barred)}, which cannot be changed in this lab")
-        self._begin(recipe)
-        return self._state(f"{found[0].label}: at step 0 with seed {recipe.seed}")
+        return self._begin_named(found[0].recipe, "preset", found[0].label)
 
     def _on_rewind(self, message: dict[str, Any]) -> Reply:
         self.game, self.journal = self.snapshots.back_to(message.get("step"), self.device)

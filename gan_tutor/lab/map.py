@@ -213,7 +213,10 @@ class PhaseMap(anywidget.AnyWidget):
         if "ready" in message:
             self.send({"html": self.picture})
         elif self.opens is not None:
-            self.opens.begin(message["open"].split("&")[0])
+            try:
+                self.opens.begin(message["open"].split("&")[0])
+            except ValueError as error:  # said where the reader looks: in the lab that did not open it
+                self.opens.send({"type": "error", "message": str(error)})
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         shown = super()._repr_mimebundle_(**options)

@@ -128,7 +128,7 @@ class Recipe:
 
 
 IMAGE_SETS = ("digits", "fashion", "stacked_digits", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA")
-MIRRORED = ("fashion", "FashionMNIST", "CIFAR10", "CelebA")  # a mirrored digit is no digit
+MIRRORED = ("fashion", "FashionMNIST", "CIFAR10", "CelebA")  # flipping a digit changes what it is
 CLASSES = dict.fromkeys(("digits", "fashion", "MNIST", "FashionMNIST", "KMNIST", "CIFAR10"), 10) | {
     "ring": 8, "grid": 25, "mixture_1d": 2,
 }  # fmt: skip
@@ -179,7 +179,11 @@ def _check_values(recipe: Recipe) -> None:
         if getattr(recipe, player) == "residual" and getattr(recipe, depth) < 1:
             refuse(f"{depth} must be at least 1 block at each size of a residual {player}, got 0")
     if recipe.augment != "none" and recipe.data not in MIRRORED:
-        refuse(f"augment must be none for {recipe.data}, which have a left and a right, got {recipe.augment}")
+        mirrored = ", ".join(MIRRORED)
+        refuse(
+            f"augment must be none for {recipe.data}, got {recipe.augment}: it flips images left to right, "
+            f"and only {mirrored} look the same kind of thing when flipped"
+        )
     if recipe.diffaugment and not is_image:
         refuse(f"diffaugment must be empty for {recipe.data}: it changes images, got {recipe.diffaugment!r}")
     if recipe.diffaugment:

@@ -7,7 +7,6 @@ nothing else; started again, it plays what is missing.
 import csv
 import io
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gan_tutor import checkpoints
 from gan_tutor.recipes import Recipe
 from gan_tutor.sweep import stack as stacks
 from gan_tutor.sweep import turn
@@ -69,6 +69,7 @@ def play(
         raise ValueError(f"at_once and samples must be at least 1, got {at_once} and {samples}")
     folder, wanted = Path(folder), combinations(start, grid)
     _claim(folder, {"start": asdict(start), "grid": list(grid), "samples": samples})
+    checkpoints.sweep_up(folder / TABLE, folder / CAUSE)
     rows = {int(row["gan"]): row for row in read(folder)}
     names, played = varying(wanted), 0
     chunks = [chunk for group in alike(wanted) for chunk in _chunks([n for n in group if n not in rows], at_once)]
@@ -114,7 +115,7 @@ def _claim(folder: Path, cause: dict[str, Any]) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(path, json.dumps(cause, indent=2) + "\n")
+    checkpoints.write(path, (json.dumps(cause, indent=2) + "\n").encode())
 
 
 def _write(path: Path, rows: list[Row]) -> None:
@@ -122,17 +123,7 @@ def _write(path: Path, rows: list[Row]) -> None:
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _replace(path, text.getvalue())
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that whoever looks, and whatever dies, finds the old one or the new one."""
-    part = path.with_suffix(path.suffix + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    checkpoints.write(path, text.getvalue().encode())
 
 
 def value_of(text: str) -> Any:

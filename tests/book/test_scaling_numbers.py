@@ -2,10 +2,12 @@
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
 
 from gan_tutor import recipes
 
@@ -123,3 +125,13 @@ def test_the_figure_of_ranks_is_the_stored_result():
     assert all(values == sorted(values, reverse=True) for values in speedups.values())  # "nothing is gained"
     assert min(speedups, key=lambda name: speedups[name][1]) == "ring"
     assert f"lasts {1e3 / games['ring']['same rows'][0]['turns_per_second']:.1f} ms" in TEXT
+
+
+def test_five_steps_of_d_are_less_than_five_times_the_work():
+    def operations(**changes):
+        turns = recipes.run(recipes.build(replace(recipes.named("ring"), **changes)))
+        with FlopCounterMode(display=False) as counter:
+            next(turns)
+        return counter.get_total_flops()
+
+    assert 3 < operations(n_critic=5) / operations() < 4

@@ -124,7 +124,7 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
             "depth_d must be at least 1 block at each size of a residual discriminator, got 0",
         ),
         ({"data": "fashion", "generator": "residual", "depth_g": 0}, "depth_g must be at least 1 block at each size"),
-        ({"augment": "flip"}, "augment must be none for ring, which have a left and a right, got flip"),
+        ({"augment": "flip"}, "augment must be none for ring, got flip: it flips images"),
         ({"data": "digits", "augment": "flip_crop"}, "augment must be none for digits"),
         ({"diffaugment": "color"}, "diffaugment must be empty for ring: it changes images, got 'color'"),
         *[
