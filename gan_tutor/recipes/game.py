@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gan_tutor import capture, checkpoints, data, losses, networks, objectives, parallel, penalties, training
 from gan_tutor.recipes import players
 from gan_tutor.recipes.record import Recipe, from_dict, places
+from gan_tutor.recipes.seeding import seeded
 from gan_tutor.share import ALONE, Share
 
 
@@ -59,7 +60,7 @@ class Game:
 def build(
     recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALONE, data_source: data.Source | None = None
 ) -> Game:
-    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is left as it was.
+    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is not used.
 
     Args:
         recipe: What to build.
@@ -77,8 +78,7 @@ def build(
             raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
         capture.require_gpu(device)
     data_source = (data_source or source(recipe)).to(device)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         G, D = players.generator(recipe, data_source.shape), players.discriminator(recipe, data_source.shape)
     networks.check_range(G, data_source)
     for network in (G, D):
@@ -175,7 +175,8 @@ def load_generator(path: str | Path, device: str | torch.device = "cpu") -> tupl
     """Return the averaged generator of a checkpoint, in evaluation mode, and its recipe. Needs no data set."""
     checkpoint = _load(path)
     recipe = from_dict(checkpoint.meta["recipe"])
-    G = players.generator(recipe, players.sample_shape(recipe))
+    with seeded(recipe.seed):
+        G = players.generator(recipe, players.sample_shape(recipe))
     checkpoints.restore(checkpoint, {"ema": G})
     return G.to(device).eval().requires_grad_(False), recipe
 
