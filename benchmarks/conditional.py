@@ -58,7 +58,7 @@ def game_of(recipe: recipes.Recipe, way: str) -> recipes.Game:
     betas = (recipe.beta1, recipe.beta2)
     game.opt_g = torch.optim.Adam(game.G.parameters(), recipe.lr_g, betas, fused=True)
     game.opt_d = torch.optim.Adam(game.D.parameters(), recipe.lr_d, betas, fused=True)
-    game.ready_g, game.ready_d = (networks.prepare(network, bf16=recipe.bf16) for network in (game.G, game.D))
+    game.ready_g, game.ready_d = (networks.prepare(network, precision=recipe.precision) for network in (game.G, game.D))
     game.batches = data.labelled_batches(game.source, recipe.batch_size, game.generator)
     return game
 
@@ -148,7 +148,8 @@ def strokes(seed: int, way: str, steps: int = 1000) -> dict[str, Any]:
     opt_g, opt_d = (torch.optim.Adam(n.parameters(), 1e-3, (0.5, 0.999), fused=True) for n in (G, D))
     began = time.process_time()
     for _ in training.train(
-        networks.prepare(G, bf16=True), networks.prepare(D, bf16=True), data.labelled_batches(source, 64, generator),
+        networks.prepare(G, precision="auto"), networks.prepare(D, precision="auto"),
+        data.labelled_batches(source, 64, generator),
         loss=losses.nonsaturating, opt_g=opt_g, opt_d=opt_d, latent_dim=64, steps=steps, generator=generator,
         ema=ema, ema_decay=0.99,
     ):  # fmt: skip

@@ -141,7 +141,7 @@ def faces(device: torch.device, dry: bool) -> dict[str, Any]:
     """Race DCGAN-64's ways of running against peers' loops, and say how near to the card's peaks they come."""
     recipe = replace(FACES, batch_size=4, width_g=4, width_d=4) if dry else FACES
     source = noise_faces(device, 64 if dry else 20_000)
-    plain = replace(recipe, bf16=False, channels_last=False)
+    plain = replace(recipe, precision="float32", channels_last=False)
     ways = {"gan_tutor, float32": plain, "gan_tutor, bf16, channels last": recipe}
     if device.type == "cuda":
         ways["gan_tutor, bf16, channels last, graph"] = replace(recipe, cuda_graph=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from gan_tutor import host
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,6 +25,7 @@ def describe() -> dict[str, Any]:
         cpu = names[0] if names else cpu
     return {
         "cpu": cpu,
+        "instruction_set": host.instruction_set(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),

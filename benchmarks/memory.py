@@ -31,7 +31,7 @@ def counted(recipe: recipes.Recipe) -> dict[str, Any]:
     found: dict[str, Any] = {
         "batch_size": recipe.batch_size, "data": need.data, "parameters": need.parameters, "state": need.state,
         "turn": need.turn(recipe.batch_size), "peak": need.total(recipe.batch_size),
-        "float32_peak": recipes.memory(replace(recipe, bf16=False)).total(recipe.batch_size),
+        "float32_peak": recipes.memory(replace(recipe, precision="float32")).total(recipe.batch_size),
     }  # fmt: skip
     return found | {"largest_batch": {card: recipes.largest_batch(recipe, size * GB) for card, size in CARDS.items()}}
 

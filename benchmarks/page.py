@@ -177,7 +177,7 @@ def experience(address: str, tries: int) -> dict[str, Any]:
 
 def digits(page: Page, seconds: float) -> dict[str, Any]:
     """How far the digits of chapter 5 come in a page: turns played, and what so many turns are worth in PyTorch."""
-    recipe = replace(recipes.named("digits"), bf16=False)
+    recipe = replace(recipes.named("digits"), precision="float32")
     page.evaluate(OPEN, asdict(recipe))
     turns, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:

@@ -44,11 +44,11 @@ CURES: dict[str, tuple[Recipe, dict[str, Any]]] = {
     ),
     "ring, WGAN-GP with five steps of D": (RING, {"loss": "wasserstein", "penalty": "wgan_gp", "n_critic": 5}),
     "ring, compiled networks": (RING, {"compile": True}),
-    "DCGAN 28, bf16": (DCGAN, {"bf16": True}),
+    "DCGAN 28, bf16": (DCGAN, {"precision": "bfloat16"}),
     "DCGAN 28, channels-last": (DCGAN, {"channels_last": True}),
-    "DCGAN 28, channels-last and bf16": (DCGAN, {"channels_last": True, "bf16": True}),
+    "DCGAN 28, channels-last and bf16": (DCGAN, {"channels_last": True, "precision": "bfloat16"}),
     "DCGAN 28, compiled networks": (DCGAN, {"compile": True}),
-    "fast recipe, float32": (MODERN, {"bf16": False}),
+    "fast recipe, float32": (MODERN, {"precision": "float32"}),
     "fast recipe, penalties in each turn": (MODERN, {"penalty_every": 1}),
 }  # fmt: skip
 

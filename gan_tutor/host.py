@@ -5,10 +5,20 @@ import platform
 
 import torch
 
+from gan_tutor.networks import has_native_bfloat16
+
 # glibc's malloc.h
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20
+
+
+def instruction_set() -> str:
+    """Return the vector instructions that PyTorch uses on this processor, as "AVX2" or "AVX512 with bfloat16".
+
+    Stored results name it, because speed depends on it, and because "auto" precision does.
+    """
+    return torch.backends.cpu.get_cpu_capability() + (" with bfloat16" if has_native_bfloat16("cpu") else "")
 
 
 def tune(threads: int = 1) -> None:

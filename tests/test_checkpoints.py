@@ -36,7 +36,7 @@ RUNS = {
     "feature matching": replace(SMALL, loss="feature_matching"),
     "label smoothing": replace(SMALL, real_target=0.9),
     "batch norm": CLASSICAL,
-    "bf16": replace(CLASSICAL, discriminator="space_to_depth", norm_d="none", bf16=True),
+    "bf16": replace(CLASSICAL, discriminator="space_to_depth", norm_d="none", precision="bfloat16"),
     "channels last": replace(CLASSICAL, discriminator="space_to_depth", norm_d="none", channels_last=True),
 }
 

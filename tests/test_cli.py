@@ -194,10 +194,11 @@ def test_checkpoints_are_written_by_the_clock_too(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("fits", "advice"),
     [
-        (5, "out of memory with batch_size 16: --batch-size 4 fits here; --bf16 about halves the memory of "
-            "activations; or share the same batch between 4 GPUs with torchrun --nproc-per-node 4"),
+        (5, "out of memory with batch_size 16: --batch-size 4 fits here; --precision bfloat16 about halves the memory "
+            "of activations; or share the same batch between 4 GPUs with torchrun --nproc-per-node 4"),
         (0, "out of memory with batch_size 16, and a batch of one sample a process does not fit either: lower "
-            "--width-g and --width-d, now 8 and 8, to half; --bf16 about halves the memory of activations"),
+            "--width-g and --width-d, now 8 and 8, to half; --precision bfloat16 about halves the memory of "
+            "activations"),
     ],
 )  # fmt: skip
 def test_out_of_memory_says_which_setting_to_change_and_by_how_much(run, tmp_path, monkeypatch, fits, advice):
@@ -259,7 +260,7 @@ def test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, r
         [sys.executable, "-m", "gan_tutor", *command, "--checkpoint-every", "5"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     )  # fmt: skip
-    assert process.stdout.readline().endswith("step 0 of 600 on cpu\n")
+    assert process.stdout.readline().endswith("step 0 of 600 on cpu in float32\n")
     while not (out / "checkpoint.safetensors").exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(sent)

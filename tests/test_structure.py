@@ -13,8 +13,8 @@ LIBRARY = ROOT / "gan_tutor"
 FILES = sorted(LIBRARY.rglob("*.py"))
 FLOORS = {
     "share": -1,
-    "capture": 0, "host": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
-    "objectives": 1, "parallel": 1, "optimizers": 0,
+    "capture": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
+    "objectives": 1, "host": 1, "parallel": 1, "optimizers": 0,
     "training": 2, "checkpoints": 2,
     "recipes": 3,
     "lab": 4, "classroom": 4, "sweep": 4,

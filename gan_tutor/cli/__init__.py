@@ -1,6 +1,7 @@
 """`gan-tutor`: the command line. `runs` has one game, `sweep` many at once; `school` is for teachers."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,12 @@ def main() -> None:
         "sweep": sweep_grid,
         "classroom": classroom,
     }
+    old = {"--bf16", "--no-bf16"} & set(sys.argv)
+    if old:
+        raise SystemExit(
+            f"gan-tutor: {min(old)} is now --precision bfloat16 or --precision float32; without it the recipe decides, "
+            "usually auto: bfloat16 where the processor or the GPU computes in it natively"
+        )
     try:
         tyro.extras.subcommand_cli_from_dict(known, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
     except (ValueError, OSError, ImportError, FloatingPointError) as error:

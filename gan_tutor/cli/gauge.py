@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan_tutor import data, recipes
+from gan_tutor import data, networks, recipes
 
 _PROBE = 4  # samples of the batch whose operations are counted: FLOPs are proportional to them
 
@@ -55,7 +55,7 @@ def turn_flops(recipe: recipes.Recipe, source: data.Source, device: torch.device
 def share_of_peak(game: recipes.Game, size: int = 8192) -> float:
     """Return which share of its device's matrix peak one turn of this process would use if it took a second."""
     recipe, device = game.recipe, game.generator.device
-    peak = peak_flops(device, torch.bfloat16 if recipe.bf16 else torch.float32, size)
+    peak = peak_flops(device, getattr(torch, networks.precision_on(device, recipe.precision)), size)
     return turn_flops(recipe, game.source, device) / game.share.ranks / peak
 
 
@@ -131,7 +131,8 @@ def advice(recipe: recipes.Recipe, source: data.Source | None, device: torch.dev
     if device.type == "cuda":
         torch.cuda.empty_cache()
     failed = f"out of memory with batch_size {recipe.batch_size}" + (f" on {ranks} processes" if ranks > 1 else "")
-    halves = "" if recipe.bf16 else "; --bf16 about halves the memory of activations"
+    precision = networks.precision_on(device, recipe.precision)
+    halves = "" if precision == "bfloat16" else "; --precision bfloat16 about halves the memory of activations"
     if not rows:
         return (
             f"{failed}, and a batch of one sample a process does not fit either: lower --width-g and --width-d, "

@@ -14,7 +14,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from gan_tutor import checkpoints, data, evaluation, host, parallel, plots, recipes, training
+from gan_tutor import checkpoints, data, evaluation, host, networks, parallel, plots, recipes, training
 from gan_tutor.cli import gauge, session
 from gan_tutor.cli.folder import Folder, begin
 
@@ -91,7 +91,13 @@ def _finish(game: recipes.Game, folder: Folder, speed: dict[str, float], samples
         return
     _draw(folder.picture, drawn, game.source)
     metrics: dict[str, Any] = {"step": game.step} | speed
-    metrics |= {"device": _name(where), "processes": share.ranks, "torch": torch.__version__}
+    metrics |= {
+        "device": _name(where),
+        "precision": networks.precision_on(where, recipe.precision),
+        "instruction_set": host.instruction_set(),
+        "processes": share.ranks,
+        "torch": torch.__version__,
+    }
     _report(folder.metrics, metrics, drawn, game.source, y)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-from gan_tutor import parallel, recipes, training
+from gan_tutor import networks, parallel, recipes, training
 from gan_tutor.cli import gauge
 from gan_tutor.cli.folder import Folder, Log
 from gan_tutor.share import Share
@@ -134,8 +134,9 @@ class Teller:
         self.images = recipe.batch_size * recipe.n_critic
         self.of_peak = gauge.share_of_peak(game) if self.leads and device.type == "cuda" else None
         if self.leads:
+            precision = networks.precision_on(device, recipe.precision)
             others = f", {game.share.ranks} processes" if game.share.ranks > 1 else ""
-            place = f"step {game.step} of {recipe.steps} on {device}{others}"
+            place = f"step {game.step} of {recipe.steps} on {device} in {precision}{others}"
             print(f"{folder.path}: {recipe.data}, {recipe.loss}, {place}", flush=True)
             self.log = Log(folder.log, game.step)
         self.bar = tqdm(

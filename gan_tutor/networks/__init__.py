@@ -20,7 +20,7 @@ from gan_tutor.networks.ensembles import Discriminators, Generators, Packed, eac
 from gan_tutor.networks.minibatch_std import MinibatchStd, WithMinibatchStd
 from gan_tutor.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_tutor.networks.noise import Noisy
-from gan_tutor.networks.prepare import check_range, prepare
+from gan_tutor.networks.prepare import Precision, check_range, has_native_bfloat16, precision_on, prepare
 from gan_tutor.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_tutor.networks.space_to_depth import SpaceToDepthDiscriminator
 
@@ -42,6 +42,7 @@ __all__ = [
     "Noisy",
     "OneHot",
     "Packed",
+    "Precision",
     "ProjectionDiscriminator",
     "ResidualDiscriminator",
     "ResidualGenerator",
@@ -50,5 +51,7 @@ __all__ = [
     "changes",
     "check_range",
     "each",
+    "has_native_bfloat16",
+    "precision_on",
     "prepare",
 ]

@@ -76,8 +76,8 @@ def programs(recipe: Recipe) -> tuple[Player, Player, list[Program]]:
             f"augment must be none and diffaugment empty on a page, got {recipe.augment!r} and {recipe.diffaugment!r}"
         )
     wide = replace(
-        recipe, latent_dim=latent_width(recipe), bf16=False, compile=False, channels_last=False, cuda_graph=False,
-        clip=0.0,
+        recipe, latent_dim=latent_width(recipe), precision="float32", compile=False, channels_last=False,
+        cuda_graph=False, clip=0.0,
     )  # fmt: skip
     game = recipes.build(wide)
     return _all(wide, player(game.G), player(game.D), tuple(game.source.shape))

@@ -19,7 +19,7 @@ VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
 COMPILED = ("losses", "penalties", "objectives", "optimizers", "networks", "recipes", "page_engine")
-_NOT_COMPILED = {"bf16", "channels_last", "compile", "condition"}
+_NOT_COMPILED = {"precision", "channels_last", "compile", "condition"}
 
 
 def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> dict[str, Path]:

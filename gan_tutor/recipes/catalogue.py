@@ -8,7 +8,7 @@ _FAST_IMAGES = Recipe(
     generator="dcgan", discriminator="space_to_depth", latent_dim=64, batch_size=64,
     width_g=32, mapping_g=256, refine_g=1, width_d=64,
     loss="relativistic", penalty="r1_r2", penalty_weight=0.5, penalty_every=4,
-    lr_g=2e-3, lr_d=2e-3, beta1=0.0, beta2=0.99, ema_decay=0.99, bf16=True, steps=2050, data="digits",
+    lr_g=2e-3, lr_d=2e-3, beta1=0.0, beta2=0.99, ema_decay=0.99, precision="auto", steps=2050, data="digits",
 )  # fmt: skip
 _CLASSICAL_IMAGES = Recipe(
     generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=64, width_g=32, width_d=32, batch_size=64,
@@ -71,7 +71,7 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
         "DCGAN on 64x64 faces; needs a GPU and torchvision's CelebA under data_root",
         replace(
             _CLASSICAL_IMAGES, data="CelebA", latent_dim=128, width_g=64, width_d=64, batch_size=128,
-            ema_decay=0.999, bf16=True, channels_last=True, steps=100_000,
+            ema_decay=0.999, precision="auto", channels_last=True, steps=100_000,
         ),
     ),
     "celeba64_modern": (

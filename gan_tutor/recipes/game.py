@@ -83,10 +83,8 @@ def build(
     networks.check_range(G, data_source)
     for network in (G, D):
         parallel.share_batch_norms(network, share)
-    speed = {"bf16": recipe.bf16, "channels_last": recipe.channels_last, "compile": recipe.compile}
-    ready_g, ready_d = (
-        parallel.averaged(networks.prepare(network, device=device, **speed), share) for network in (G, D)
-    )
+    how: Any = {"precision": recipe.precision, "channels_last": recipe.channels_last, "compile": recipe.compile}
+    ready_g, ready_d = (parallel.averaged(networks.prepare(network, device=device, **how), share) for network in (G, D))
     generator = torch.Generator(device).manual_seed(recipe.seed)
     if recipe.instance_noise:
         ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
@@ -147,12 +145,17 @@ def run(game: Game) -> Iterator[training.Record]:
 
 def save(game: Game, path: str | Path) -> None:
     """Write a checkpoint from which `resume` continues exactly, on the same kind of device."""
-    meta = {"recipe": asdict(game.recipe), "step": game.step, "device": game.generator.device.type}
+    device = game.generator.device
+    precision = networks.precision_on(device, game.recipe.precision)
+    meta = {"recipe": asdict(game.recipe), "step": game.step, "device": device.type, "precision": precision}
     checkpoints.save(path, game.parts(), meta)
 
 
 def resume(path: str | Path, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
     """Build the game of a checkpoint and put its state back: it goes on as if it had never stopped.
+
+    A recipe with precision "auto" goes on in the precision of this device; that is another one than before if only one
+    of the two devices computes in bfloat16 natively.
 
     Raises:
         ValueError: The file is no checkpoint or does not fit, or the run was on another kind of device, whose random
@@ -242,7 +245,7 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     name = game.recipe.penalty
     if name == "none":
         return None, 1.0
-    eager = networks.prepare(game.D, device=game.generator.device, bf16=game.recipe.bf16)
+    eager = networks.prepare(game.D, device=game.generator.device, precision=game.recipe.precision)
     if game.recipe.diffaugment:
         eager = networks.DiffAugmented(eager, game.recipe.diffaugment, game.generator, game.share)
     mixing = partial(torch.rand, generator=game.generator, device=game.generator.device)

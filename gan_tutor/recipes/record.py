@@ -66,8 +66,10 @@ class Recipe:
         n_critic: Steps of D for each step of G.
         ema_decay: Share of G's moving average that a step keeps; 0 makes the average G itself.
         steps: Turns to play.
-        bf16: Compute layers in bfloat16: logits are rounded to it and handed on as float32; losses, norms of gradients
-            and parameters are float32.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor or the GPU computes in it natively,
+            else float32. In bfloat16, layers are computed in it and logits are rounded to it and handed on as float32;
+            losses, norms of gradients and parameters are float32. Recipes written before this field existed said
+            bf16, which is read as "auto".
         channels_last: Store convolution weights and batches channels-last.
         compile: Compile the networks; penalties keep the eager D, with the same weights.
         cuda_graph: Record a turn as a CUDA graph and replay it: for small networks on a GPU.
@@ -114,7 +116,7 @@ class Recipe:
     n_critic: int = 1
     ema_decay: float = 0.99
     steps: int = 2000
-    bf16: bool = False
+    precision: networks.Precision = "float32"
     channels_last: bool = False
     compile: bool = False
     cuda_graph: bool = False
@@ -245,11 +247,22 @@ def from_json(text: str) -> Recipe:
 
 def from_dict(values: dict[str, Any]) -> Recipe:
     """Return the recipe of plain values by field; unknown fields are refused by name."""
+    values = _renamed(values)
     allowed = [field.name for field in fields(Recipe)]
     unknown = sorted(set(values) - set(allowed))
     if unknown:
         raise ValueError(f"a recipe has no field {', '.join(map(repr, unknown))}; its fields are {', '.join(allowed)}")
     return Recipe(**values)
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with fields of earlier versions under today's names."""
+    if "bf16" not in values:
+        return values
+    kept = {name: value for name, value in values.items() if name != "bf16"}
+    if "precision" in values or type(values["bf16"]) is not bool:
+        raise ValueError(f"bf16 must be true or false and stand without precision, got {values['bf16']!r}")
+    return kept | {"precision": "auto" if values["bf16"] else "float32"}
 
 
 def to_link(recipe: Recipe) -> str:

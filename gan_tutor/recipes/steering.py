@@ -12,7 +12,7 @@ from gan_tutor.recipes.game import Game
 from gan_tutor.recipes.players import sample_shape
 from gan_tutor.recipes.record import Recipe
 
-_OF_BOTH = {"bf16", "channels_last", "compile", "condition"}
+_OF_BOTH = {"precision", "channels_last", "compile", "condition"}
 OF_G = _OF_BOTH | {
     "generator", "latent_dim", "width_g", "mapping_g", "refine_g", "subpixel_g", "depth_g", "activation_g",
 }  # fmt: skip

@@ -244,7 +244,7 @@ def test_logits_have_shape_n_and_depend_on_the_own_condition_only(name):
 def test_bf16_keeps_the_condition(name):
     D = DISCRIMINATORS[name]()
     x, exact = torch.rand(4, 1, 28, 28), copy.deepcopy(D)
-    ready = networks.prepare(D, bf16=True)
+    ready = networks.prepare(D, precision="bfloat16")
     half, full = Given(ready, Y), Given(exact, Y)
     for a, b in ((half(x), full(x)), (half.features(x), full.features(x))):
         assert a.dtype == torch.float32

@@ -1,8 +1,11 @@
 """prepare and check_range: speed changes neither the parameters nor, within bf16's precision, the numbers."""
 
+import os
+import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,7 +32,7 @@ def test_bf16_computes_in_half_and_returns_float32_close_to_the_exact_answer(cha
     with torch.no_grad():
         x = G(z)
         exact = D(x), D.features(x)
-        ready_g, ready_d = (networks.prepare(n, bf16=True, channels_last=channels_last) for n in (G, D))
+        ready_g, ready_d = (networks.prepare(n, precision="bfloat16", channels_last=channels_last) for n in (G, D))
         seen = []
         D.hidden[1].register_forward_hook(lambda *a: seen.append(a[-1].dtype))
         images, logits, features = ready_g(z), ready_d(x), ready_d.features(x)
@@ -47,7 +50,7 @@ def test_bf16_computes_in_half_and_returns_float32_close_to_the_exact_answer(cha
 def test_the_prepared_network_trains_the_network_s_own_float32_parameters(channels_last):
     _, D = pair()
     own = list(D.parameters())
-    ready = networks.prepare(D, bf16=True, channels_last=channels_last)
+    ready = networks.prepare(D, precision="bfloat16", channels_last=channels_last)
     assert all(a is b for a, b in zip(own, ready.parameters(), strict=True))
     assert all(a is b for a, b in zip(own, D.parameters(), strict=True))
     x = torch.randn(16, 1, 28, 28)
@@ -64,7 +67,7 @@ def test_the_prepared_network_trains_the_network_s_own_float32_parameters(channe
 
 def test_modes_reach_the_wrapped_network():
     G, _ = pair()
-    ready = networks.prepare(G, bf16=True)
+    ready = networks.prepare(G, precision="bfloat16")
     ready.eval()
     assert not G.training
     ready.train()
@@ -76,22 +79,56 @@ def test_prepare_moves_to_the_device():
     assert all(p.device.type == "meta" for p in networks.prepare(D, device="meta").parameters())
 
 
-def test_bf16_is_refused_on_a_gpu_without_it(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+def old_gpu(monkeypatch):
+    """Pretend to be a card that PyTorch can only emulate bfloat16 on, as torch.cuda answers for Colab's T4."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+
+
+def test_bfloat16_is_refused_on_a_gpu_without_it_and_auto_takes_float32_there(monkeypatch):
+    old_gpu(monkeypatch)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Old GPU")
-    with pytest.raises(ValueError, match="bf16 needs a GPU with bfloat16, Old GPU has none; set bf16=False"):
-        networks.prepare(nn.Linear(1, 1), device="cuda", bf16=True)
+    with pytest.raises(ValueError, match="bfloat16 needs a GPU with bfloat16, Old GPU has none; use auto or float32"):
+        networks.prepare(nn.Linear(1, 1), device="cuda", precision="bfloat16")
+    assert networks.precision_on("cuda", "auto") == "float32"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert networks.precision_on("cuda", "auto") == "bfloat16"
+
+
+def test_auto_on_this_processor_is_what_its_flags_say():
+    info = Path("/proc/cpuinfo")
+    if not info.is_file() or platform.machine() != "x86_64":
+        pytest.skip("only Linux on x86-64 lists its processor's flags")
+    switched_off = torch.backends.cpu.get_cpu_capability() != "AVX512" or "ONEDNN_MAX_CPU_ISA" in os.environ
+    native = bool({"avx512_bf16", "amx_bf16"} & set(info.read_text().split())) and not switched_off
+    assert networks.has_native_bfloat16("cpu") is native
+    assert networks.precision_on("cpu", "auto") == ("bfloat16" if native else "float32")
+    assert networks.precision_on("cpu", "bfloat16") == "bfloat16"  # whoever insists gets it
+
+
+@pytest.mark.parametrize("switch", [{"ATEN_CPU_CAPABILITY": "avx2"}, {"ONEDNN_MAX_CPU_ISA": "AVX2"}])
+def test_a_switched_off_instruction_set_makes_auto_float32(switch):
+    program = "from gan_tutor import networks; print(networks.precision_on('cpu', 'auto'))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | switch, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "float32\n"
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16, got 'half'"):
+        networks.precision_on("cpu", "half")
 
 
 def test_a_prepared_pair_trains_like_the_plain_one():
     """Ten turns: bf16's losses stay near float32's and the parameters move."""
     records = {}
-    for bf16 in (False, True):
+    for precision in ("float32", "bfloat16"):
         G, D = pair()
         before = [p.clone() for p in G.parameters()]
-        ready = [networks.prepare(n, bf16=bf16) for n in (G, D)]
+        ready = [networks.prepare(n, precision=precision) for n in (G, D)]
         generator = torch.Generator().manual_seed(0)
-        records[bf16] = list(
+        records[precision] = list(
             training.train(
                 *ready, data.batches(data.digits(), 16, generator), loss=losses.nonsaturating, latent_dim=8, steps=10,
                 opt_g=torch.optim.Adam(G.parameters(), 2e-4), opt_d=torch.optim.Adam(D.parameters(), 2e-4),
@@ -99,7 +136,7 @@ def test_a_prepared_pair_trains_like_the_plain_one():
             )
         )  # fmt: skip
         assert not any(torch.equal(a, b) for a, b in zip(before, G.parameters(), strict=True))
-    for exact, half in zip(records[False], records[True], strict=True):
+    for exact, half in zip(records["float32"], records["bfloat16"], strict=True):
         assert half.loss_d.dtype == torch.float32
         assert half.loss_d.item() == pytest.approx(exact.loss_d.item(), abs=0.03)
         assert half.loss_g.item() == pytest.approx(exact.loss_g.item(), abs=0.03)

@@ -82,5 +82,5 @@ def test_the_modern_faces_differ_from_the_classical_ones_in_what_they_name():
     )
     assert (new.generator, new.discriminator, new.norm_d) == ("residual", "residual", "none")
     assert (new.loss, new.penalty, new.penalty_every) == ("relativistic", "r1_r2", 1)
-    assert (new.bf16, new.channels_last, new.augment) == (True, True, "flip")
+    assert (new.precision, new.channels_last, new.augment) == ("auto", True, "flip")
     assert (old.loss, old.norm_d, old.penalty) == ("nonsaturating", "batch", "none")

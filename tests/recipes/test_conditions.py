@@ -83,7 +83,7 @@ def test_the_number_of_classes_is_the_data_s_own():
         replace(RING, data="mixture_1d"),
         replace(RING, norm_d="spectral"),
         DIGITS,
-        replace(DIGITS, bf16=True, discriminator="dcgan"),
+        replace(DIGITS, precision="bfloat16", discriminator="dcgan"),
         replace(DIGITS, discriminator="dcgan", norm_d="batch", data="fashion"),
         replace(DIGITS, discriminator="dcgan", norm_d="spectral"),
         replace(DIGITS, generator="mlp", discriminator="mlp"),

@@ -1,5 +1,6 @@
 """The Recipe: every impossible value is refused by the field's name, and JSON brings the same record back."""
 
+import base64
 import json
 import re
 from dataclasses import asdict, fields, replace
@@ -15,7 +16,7 @@ RATES = ("lr_g", "lr_d")
 NOT_NEGATIVE = ("mapping_g", "refine_g", "depth_g", "depth_d", "seed")
 WEIGHTS = ("instance_noise", "penalty_weight", "auxiliary_weight", "clip")
 SHARES = ("beta1", "beta2", "ema_decay")
-SWITCHES = ("standardize", "subpixel_g", "bf16", "channels_last", "compile", "cuda_graph")
+SWITCHES = ("standardize", "subpixel_g", "channels_last", "compile", "cuda_graph")
 CHOICES = {
     "data": "mnist",
     "generator": "resnet",
@@ -29,6 +30,7 @@ CHOICES = {
     "optimizer": "adamw",
     "schedule": "linear",
     "augment": "crop",
+    "precision": "half",
 }
 WRONG = [
     *[(name, value, "positive") for name in COUNTS for value in (0, -1)],
@@ -205,3 +207,16 @@ def test_impossible_values_in_json_are_refused_too():
 def test_every_field_is_documented():
     for field in fields(Recipe):
         assert f"\n        {field.name}: " in Recipe.__doc__, field.name
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "auto"), (False, "float32")])
+def test_recipes_and_links_of_before_say_bf16(bf16, precision):
+    assert recipes.from_dict({"data": "digits", "bf16": bf16}).precision == precision
+    code = base64.urlsafe_b64encode(json.dumps({"bf16": bf16}).encode()).decode().rstrip("=")
+    assert recipes.from_link(f"#lab={code}") == Recipe(precision=precision)
+
+
+@pytest.mark.parametrize("values", [{"bf16": True, "precision": "auto"}, {"bf16": "yes"}, {"bf16": 1}])
+def test_an_old_precision_is_plain_or_refused(values):
+    with pytest.raises(ValueError, match="bf16 must be true or false and stand without precision"):
+        recipes.from_dict(values)

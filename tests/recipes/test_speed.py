@@ -94,7 +94,7 @@ def test_no_turn_waits_whatever_the_recipe(change):
     [
         {}, {"augment": "flip_crop"}, {"diffaugment": "color,translation,cutout", "loss": "relativistic"},
         {"discriminator": "dcgan", "norm_d": "batch"}, {"generator": "residual", "discriminator": "residual"},
-        {"bf16": True, "channels_last": True, "penalty": "r1_r2"}, {"data": "stacked_digits"},
+        {"precision": "bfloat16", "channels_last": True, "penalty": "r1_r2"}, {"data": "stacked_digits"},
         {"diffaugment": "cutout", "condition": "projection", "augment": "flip"},
     ],
     ids=str,
@@ -134,8 +134,8 @@ def test_a_penalty_under_bf16_is_float32_outside_of_layers_and_close_to_the_exac
     """bfloat16 rounds to 2^-9; through both passes of D that is 3 % of the penalty and 15 % of its gradient."""
     recipe = replace(IMAGES, discriminator=discriminator, width_d=16, penalty=name)
     found = []
-    for bf16 in (False, True):
-        game = recipes.build(replace(recipe, bf16=bf16))
+    for precision in ("float32", "bfloat16"):
+        game = recipes.build(replace(recipe, precision=precision))
         with torch.no_grad():  # a D that has learned something: its slope is not that of a start
             for p in game.D.parameters():
                 p.mul_(3.0 if discriminator == "dcgan" else 1.5)
@@ -170,7 +170,7 @@ def test_a_penalty_with_a_compiled_d_is_the_eager_d_s():
 
 
 def test_prepared_players_are_the_same_recipe_s_weights():
-    games = [recipes.build(replace(IMAGES, **how)) for how in ({}, {"bf16": True}, {"channels_last": True})]
+    games = [recipes.build(replace(IMAGES, **how)) for how in ({}, {"precision": "bfloat16"}, {"channels_last": True})]
     for game in games[1:]:
         for network, other in ((game.G, games[0].G), (game.D, games[0].D)):
             assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))

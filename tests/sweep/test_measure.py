@@ -31,7 +31,7 @@ def test_every_field_of_a_recipe_is_varied_shared_or_refused():
         ({"data": "digits"}, "data must be a density such as ring, got digits"),
         ({"norm_d": "spectral"}, "norm_d = 'none', got 'spectral'"),
         ({"condition": "concat"}, "condition = 'none', got 'concat'"),
-        ({"bf16": True}, "bf16 = False, got True"),
+        ({"precision": "bfloat16"}, "precision = 'float32', got 'bfloat16'"),
         ({"compile": True}, "compile = False, got True"),
     ],
 )

@@ -171,6 +171,17 @@ const SITE = {
 describe("recipes on the page", () => {
   const recipe = (changes: Recipe = {}) => checked(changes, SITE);
 
+  it("reads bf16 of an earlier version's links as precision", () => {
+    const SITE_WITH = { ...SITE, defaults: { ...SITE.defaults, precision: "float32" } };
+    SITE_WITH.rules = {
+      ...SITE.rules,
+      precision: { type: "str", choices: ["auto", "float32", "bfloat16"], bound: null },
+    };
+    expect(checked({ bf16: true }, SITE_WITH).precision).toBe("auto");
+    expect(checked({ bf16: false }, SITE_WITH).precision).toBe("float32");
+    expect(() => checked({ bf16: true, precision: "auto" }, SITE_WITH)).toThrowError("no field 'bf16'");
+  });
+
   it("go into a link and come back, as Python writes it", () => {
     const changed = recipe({ loss: "hinge", lr_g: 1e-5, penalty_weight: 3, seed: 4, n_critic: 2 });
     const link = toLink(changed, SITE);

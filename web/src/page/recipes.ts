@@ -35,7 +35,7 @@ export function changes(from: Recipe, to: Recipe): Record<string, Value> {
 /** Returns the whole recipe of some fields; the others are the defaults. Throws a Refusal that says what must hold. */
 export function checked(values: Record<string, unknown>, site: Site): Recipe {
   const recipe: Recipe = { ...site.defaults };
-  for (const [field, value] of Object.entries(values)) {
+  for (const [field, value] of Object.entries(renamed(values))) {
     const rule = Object.hasOwn(site.rules, field) ? site.rules[field] : undefined;
     if (!rule) throw new Refusal(`a recipe has no field '${field.slice(0, 40)}'`);
     recipe[field] = checkedValue(field, value, rule);
@@ -66,6 +66,13 @@ export function checked(values: Record<string, unknown>, site: Site): Recipe {
     throw new Refusal(`condition must be none for ${recipe.data}, whose samples have no classes`, "condition");
   }
   return recipe;
+}
+
+/** Fields of earlier versions under today's names, as recipes.from_dict reads them: an old link still opens. */
+function renamed(values: Record<string, unknown>): Record<string, unknown> {
+  const { bf16, ...kept } = values;
+  if (typeof bf16 !== "boolean" || "precision" in kept) return values;
+  return { ...kept, precision: bf16 ? "auto" : "float32" };
 }
 
 function checkedValue(field: string, value: unknown, { type, choices, bound }: Rule): Value {
