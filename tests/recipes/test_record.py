@@ -92,7 +92,7 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
         "norm_d": "none, batch, spectral", "condition": "none, concat, embedding, projection, auxiliary",
         "loss": "minimax, nonsaturating, least_squares, hinge, wasserstein, relativistic",
         "penalty": "none, r1, r2, r1_r2, wgan_gp", "optimizer": "adam, rmsprop, sgd",
-        "schedule": "constant, cosine, cooldown",
+        "schedule": "constant, cosine, cooldown", "precision": "auto, float32, bfloat16",
     }[name]  # fmt: skip
     with pytest.raises(ValueError, match=f"{name} must be one of .*{allowed}.*, got '{CHOICES[name]}'"):
         Recipe(**{name: CHOICES[name]})
