@@ -4,17 +4,25 @@ Nothing is unpickled, so a file from a stranger can be wrong but cannot run code
 and renamed over it: a reader sees the old checkpoint or the new one, never half of one.
 """
 
-import glob
 import json
 import os
-from collections.abc import Mapping
+import re
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 FORMAT = "gan_tutor checkpoint"
 VERSION = 1
@@ -54,9 +62,10 @@ def save(path: str | Path, parts: Mapping[str, Stateful], meta: Mapping[str, Any
             groups[name] = [_plain(group) for group in part.state_dict()["param_groups"]]
         tensors |= {f"{name}/{key}": value for key, value in _tensors(part).items()}
     header = {"format": FORMAT, "version": str(VERSION), "meta": json.dumps(meta), "groups": json.dumps(groups)}
-    # Contiguous copies: safetensors refuses strided or shared storage.
-    blob = safetensors.torch.save({key: value.detach().contiguous().clone() for key, value in tensors.items()}, header)
-    write(path, blob)
+    # Contiguous copies, because safetensors refuses strided or shared storage. They are made one by one in the host's
+    # memory, because near a GPU's limit there is no room on it for a second copy of everything.
+    copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
+    write(path, safetensors.torch.save(copies, header))
 
 
 def write(path: str | Path, content: bytes) -> None:
@@ -79,8 +88,78 @@ def write(path: str | Path, content: bytes) -> None:
 def sweep_up(*paths: Path) -> None:
     """Remove what processes that were killed within `write` left beside these files; none may be writing them now."""
     for path in paths:
-        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-            left.unlink()
+        unfinished = re.compile(rf"\.{re.escape(path.name)}\.[0-9]+\.tmp")
+        for left in path.parent.glob(".*.tmp"):
+            if unfinished.fullmatch(left.name):
+                left.unlink()
+
+
+@contextmanager
+def claimed(folder: str | Path) -> Iterator[None]:
+    """Keep every other process from claiming the same folder until the block ends; make the folder if there is none.
+
+    The claim is the operating system's lock on a hidden file, so it ends with the process, also by `kill -9`. A folder
+    made here that is still empty at the end is removed again. A file system without locks gives no protection.
+
+    Raises:
+        ValueError: Another process has claimed the folder.
+        NotADirectoryError: There is a file in the folder's place.
+    """
+    folder = Path(folder)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    if not folder.is_dir() and folder not in made:
+        raise NotADirectoryError(f"{folder} must be a folder, but is a file: choose another")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        file = _locked(folder / ".lock")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(file.name)
+            file.close()
+    finally:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return the file, open and locked; it holds what the next process should say of this one."""
+    while True:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  (the caller closes it)
+        try:
+            _lock(file)
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            with file:
+                holder = file.read(100).strip() or "unknown"
+            raise ValueError(
+                f"{path.parent} is in use by another process ({holder}): wait until it has ended, stop it, or choose "
+                "another folder"
+            ) from None
+        except OSError:  # a file system that knows no locks
+            return file
+        # A holder removes its file as it ends. Whoever opened that file before has a lock on nothing: try again.
+        try:
+            still_there = os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except FileNotFoundError:
+            still_there = False
+        if still_there:
+            with suppress(OSError):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
+            return file
+        file.close()
+
+
+def _lock(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        file.seek(2**20)  # beyond the text, which others may then read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def load(path: str | Path) -> Checkpoint:

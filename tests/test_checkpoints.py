@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from gan_tutor import capture, checkpoints, data, recipes
+from gan_tutor import capture, checkpoints, data, recipes, training
 
 LIBRARY = Path(checkpoints.__file__).parent
 SMALL = recipes.Recipe(width_g=8, width_d=8, batch_size=16, steps=6)
@@ -373,3 +374,45 @@ def test_a_run_killed_at_any_moment_resumes_exactly(tmp_path):
 def test_checkpoints_do_not_hold_the_data(saved):
     assert saved.stat().st_size < 60_000
     assert len(data.digits()) == 4000
+
+
+# A folder of one's own ---------------------------------------------------------------------------------
+
+
+def test_a_claim_makes_the_folder_and_takes_an_empty_one_away_again(tmp_path):
+    folder = tmp_path / "a" / "b"
+    with checkpoints.claimed(folder):
+        assert folder.is_dir()
+        with pytest.raises(ValueError, match="is in use by another process"), checkpoints.claimed(folder):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    with checkpoints.claimed(folder):
+        (folder / "kept").write_text("")
+    with checkpoints.claimed(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+
+
+def test_a_claim_lets_errors_of_the_block_through(tmp_path):
+    with pytest.raises(OSError, match="no space"), checkpoints.claimed(tmp_path / "a"):
+        raise OSError("no space")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_write_leaves_is_swept_up(tmp_path):
+    kept = [".log.csv.backup.tmp", ".other.csv.12.tmp", "log.csv.12.tmp", ".log.csv.12.tmp.old"]
+    for name in (*kept, ".log.csv.12.tmp"):
+        (tmp_path / name).write_text("")
+    checkpoints.sweep_up(tmp_path / "log.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+@pytest.mark.parametrize("part", ["G", "D", "ema"])
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_weights_that_are_not_finite_are_not_saved(saved, part, value):
+    game, before = recipes.resume(saved), saved.read_bytes()
+    with torch.no_grad():
+        list(getattr(game, part).parameters())[-1][-1] = value
+    with pytest.raises(training.NonFinite, match=rf"a weight of {part} became {value} at step {game.step}"):
+        recipes.save(game, saved)
+    assert saved.read_bytes() == before

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -270,7 +271,9 @@ def test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, r
     assert "stopped at step" in errors
     stopped = recipes.resume(out / "checkpoint.safetensors").step
     assert 5 <= stopped < 600
-    assert sorted(p.name for p in out.iterdir()) == ["checkpoint.safetensors", "log.csv", "recipe.json"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "checkpoint.safetensors", "log.csv", *(["previous.safetensors"] if stopped > 5 else []), "recipe.json",
+    ]  # fmt: skip
     status, printed, errors = run(*command, "--resume")
     assert status == 0, errors
     assert f"step {stopped} of 600" in printed
@@ -396,10 +399,88 @@ def test_help_describes_every_command_and_recipe(run):
     assert all(name in printed for name in recipes.NAMES)
 
 
-def test_the_default_folder_is_named_by_data_and_seed(run, tmp_path, monkeypatch):
+def test_the_default_folder_is_named_by_recipe_and_seed(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run("train", "ring", "--steps", 2, "--seed", 7, *TINY)[0] == 0
-    assert sorted(p.name for p in Path("runs/ring-7").iterdir()) == FILES
+    for name in ("ring", "ring_slow_d"):  # of the same data
+        assert run("train", name, "--steps", 2, "--seed", 7, *TINY)[0] == 0
+        assert sorted(p.name for p in Path(f"runs/{name}-7").iterdir()) == FILES
+        kept = recipes.from_json(Path(f"runs/{name}-7/recipe.json").read_text())
+        assert kept == replace(recipes.named(name), steps=2, seed=7, width_g=8, width_d=8, batch_size=16)
+
+
+# Folders that are not free ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mine", "named"),
+    [
+        ({"log.csv": "epoch,loss\n1,0.5\n"}, "log.csv"),
+        ({"metrics.json": '{"mine": 1}', "log.csv": "a\n"}, "log.csv, metrics.json"),
+        ({"recipe.json": '{"flour": 500}'}, "recipe.json"),
+        ({"recipe.json": "{}"}, "recipe.json"),
+        ({"samples.png": "a picture"}, "samples.png"),
+        ({"previous.safetensors": "mine"}, "previous.safetensors"),
+        ({"a": "", "b": "", "c": "", "d": "", "e": ""}, "a, b, c and 2 more"),
+    ],
+)
+def test_a_folder_with_files_of_the_user_is_refused_and_left_as_it_is(run, tmp_path, monkeypatch, mine, named):
+    for name, text in mine.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    status, _, errors = run("train", "ring", "--steps", 4, "--out", ".", *TINY)
+    assert status == 1
+    assert errors == (
+        f"gan-tutor: a run needs a folder of its own, but . holds {named}: choose a new or empty folder with --out"
+    )
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
+    if "recipe.json" not in mine:
+        assert run("train", "ring", "--steps", 4, "--out", ".", "--resume", *TINY)[0] == 1
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
+
+
+def test_hidden_files_are_no_obstacle_and_stay(run, tmp_path):
+    kept = {".gitignore": "*", ".log.csv.backup.tmp": "mine"}
+    for name, text in kept.items():
+        (tmp_path / name).write_text(text)
+    status, _, errors = run("train", "ring", "--steps", 4, "--out", tmp_path, *TINY)
+    assert status == 0, errors
+    assert {name: (tmp_path / name).read_text() for name in kept} == kept
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*FILES, *kept])
+
+
+def test_a_run_that_left_no_checkpoint_may_be_begun_anew(run, folder):
+    for name in ("checkpoint.safetensors", "metrics.json", "samples.png"):
+        (folder / name).unlink()
+    assert run("train", "ring", "--steps", 5, "--out", folder, *TINY)[0] == 0
+    (folder / "checkpoint.safetensors").unlink()  # to save space: the results stay
+    status, _, errors = run("train", "ring", "--steps", 5, "--out", folder, *TINY)
+    assert status == 1
+    assert "already holds a run" in errors
+
+
+def test_a_file_in_the_folder_s_place_is_named(run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    status, _, errors = run("train", "ring", "--steps", 4, "--out", tmp_path / "file", *TINY)
+    assert status == 1
+    assert errors == f"gan-tutor: {tmp_path / 'file'} must be a folder, but is a file: choose another"
+
+
+def test_a_second_run_in_the_folder_is_refused_until_the_first_has_ended_or_was_killed(run, tmp_path):
+    out = tmp_path / "run"
+    command = ["train", "ring", "--steps", "1000000", "--out", str(out), *TINY]
+    process = subprocess.Popen([sys.executable, "-m", "gan_tutor", *command], stdout=subprocess.PIPE, text=True)
+    assert "step 0 of" in process.stdout.readline()
+    for more in ((), ("--resume",), ("--seed", 5)):
+        status, _, errors = run(*command, *more)
+        assert status == 1
+        assert errors.startswith(f"gan-tutor: {out} is in use by another process (process {process.pid} on ")
+    process.kill()
+    process.communicate(timeout=60)
+    assert (out / ".lock").exists()  # which binds nobody any more
+    command[3] = "5"
+    status, _, errors = run(*command)
+    assert status == 0, errors
+    assert sorted(p.name for p in out.iterdir()) == FILES
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

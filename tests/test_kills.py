@@ -32,7 +32,7 @@ def told(folder):
 
 
 def test_the_run_was_killed_all_along_and_in_the_middle_of_its_writes(told):
-    assert told["left"] == [["recipe"], ["recipe"], ["log"], ["log"], [], ["checkpoint"]] * 2
+    assert told["left"] == [["recipe"], ["recipe"], ["log"], ["log"], [], ["checkpoint", "previous"]] * 2
     assert len(told["steps"]) == KILLS
     assert len({step for step in told["steps"] if 0 < step < 480}) >= KILLS // 3
 
@@ -62,7 +62,7 @@ def test_its_metrics_and_its_log_do_too(told, folder):
 
 def test_nothing_is_left_over(told, folder):
     assert sorted(path.name for path in (folder / "killed").iterdir()) == [
-        "checkpoint.safetensors", "log.csv", "metrics.json", "recipe.json", "samples.png",
+        "checkpoint.safetensors", "log.csv", "metrics.json", "previous.safetensors", "recipe.json", "samples.png",
     ]  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """`gan-tutor train | sample | evaluate`: a recipe becomes a run folder, and a run folder becomes samples and numbers.
 
-A run folder holds `recipe.json`, `checkpoint.safetensors`, `log.csv`, `metrics.json` and `samples.png`.
+A run folder holds `recipe.json`, `checkpoint.safetensors` and the one before it as `previous.safetensors`, `log.csv`,
+`metrics.json` and `samples.png`.
 """
 
+import dataclasses
 import json
 import math
 import sys
@@ -16,10 +18,26 @@ from torch import Tensor
 
 from gan_tutor import checkpoints, data, evaluation, host, networks, parallel, plots, recipes, training
 from gan_tutor.cli import gauge, session
-from gan_tutor.cli.folder import Folder, begin
+from gan_tutor.cli.folder import Folder, alone_in, begin
+from gan_tutor.share import Share
 
 Device = Literal["auto", "cpu", "cuda"]
-_NAMED = {name: recipes.named(name) for name in recipes.NAMES}
+
+
+def _named(name: str) -> recipes.Recipe:
+    """Return the named recipe as an instance of a class of that name: what the command line made it from shows."""
+    kind: Any = dataclasses.make_dataclass(name, [], bases=(recipes.Recipe,), frozen=True)
+    kind.__doc__ = recipes.Recipe.__doc__
+    recipe: recipes.Recipe = kind(**dataclasses.asdict(recipes.named(name)))
+    return recipe
+
+
+def plain(recipe: recipes.Recipe) -> tuple[str, recipes.Recipe]:
+    """Return the name of the recipe that the command line began with, and the recipe itself with what flags changed."""
+    return type(recipe).__name__, recipes.Recipe(**dataclasses.asdict(recipe))
+
+
+_NAMED = {name: _named(name) for name in recipes.NAMES}
 _ABOUT = {name: recipes.describe(name) for name in recipes.NAMES}
 if TYPE_CHECKING:
     NamedRecipe = recipes.Recipe
@@ -48,7 +66,7 @@ def train(
 
     Args:
         recipe: Where to start from.
-        out: Run folder; runs/<recipe's data>-<seed> if not given.
+        out: Run folder; runs/<recipe's name>-<seed> if not given.
         device: "auto" takes a CUDA GPU if there is one.
         resume: Continue the run of the folder; the recipe must be the same, the number of processes need not.
         checkpoint_every: Turns between two checkpoints.
@@ -65,18 +83,34 @@ def train(
         raise ValueError(f"--checkpoint-minutes must be positive, got {checkpoint_minutes}")
     host.tune(threads)
     share, where = parallel.start(chosen(device).type)
-    folder = Folder(out or Path("runs") / f"{recipe.data}-{recipe.seed}")
+    name, recipe = plain(recipe)
+    folder = Folder(out or Path("runs") / f"{name}-{recipe.seed}")
+    every = session.Every(checkpoint_every, 60 * checkpoint_minutes, log_every)
+    with alone_in(folder, share):
+        _train(folder, recipe, where, share, resume, every, samples)
+    parallel.stop()
+
+
+def _train(
+    folder: Folder,
+    recipe: recipes.Recipe,
+    where: torch.device,
+    share: Share,
+    resume: bool,
+    every: session.Every,
+    samples: int,
+) -> None:
+    """Begin or resume, play and measure a run; what does not fit into memory ends in advice."""
     game: recipes.Game | None = None
     try:
         game = begin(folder, recipe, where, share, resume)
-        speed = session.play(game, folder, session.Every(checkpoint_every, 60 * checkpoint_minutes, log_every))
+        speed = session.play(game, folder, every)
     except RuntimeError as error:
         if not gauge.is_out_of_memory(error):
             raise
         source = None if game is None else game.source
     else:
         _finish(game, folder, speed, samples)
-        parallel.stop()
         return
     del game  # with the error and its frames: the advice needs their memory
     raise ValueError(gauge.advice(recipe, source, where, share.ranks))

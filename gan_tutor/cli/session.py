@@ -54,7 +54,7 @@ def play(game: recipes.Game, folder: Folder, every: Every) -> dict[str, float]:
                 saved = time.perf_counter()
                 if leads:
                     teller.settle()
-                    recipes.save(game, folder.checkpoint)
+                    folder.save(game)
             if stopping:
                 break
         speed = teller.speed()

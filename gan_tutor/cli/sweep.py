@@ -8,7 +8,7 @@ import tyro
 from tqdm import tqdm
 
 from gan_tutor import host, sweep
-from gan_tutor.cli.runs import Device, NamedRecipe, chosen
+from gan_tutor.cli.runs import Device, NamedRecipe, chosen, plain
 
 Axes = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -32,7 +32,7 @@ def sweep_grid(
     Args:
         recipe: What the axes vary.
         grid: An axis; may be given several times.
-        out: Folder of the table; runs/sweep-<recipe's data> if not given.
+        out: Folder of the table; runs/sweep-<recipe's name> if not given.
         device: "auto" takes a CUDA GPU if there is one.
         at_once: GANs trained at once, and GANs that a kill can cost; 0 is 64 on a CPU and 4096 on a GPU.
         samples: Samples that each generator is measured by.
@@ -44,7 +44,8 @@ def sweep_grid(
         raise ValueError("give at least one axis, such as --grid seed=0..9")
     host.tune(threads)
     where = chosen(device)
-    folder = out or Path("runs") / f"sweep-{recipe.data}"
+    name, recipe = plain(recipe)
+    folder = out or Path("runs") / f"sweep-{name}"
     together = at_once or (4096 if where.type == "cuda" else 64)
     total = len(sweep.combinations(recipe, grid))
     print(f"{folder}: {total} GANs, {together} at once on {where}", flush=True)

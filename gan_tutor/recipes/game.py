@@ -144,11 +144,25 @@ def run(game: Game) -> Iterator[training.Record]:
 
 
 def save(game: Game, path: str | Path) -> None:
-    """Write a checkpoint from which `resume` continues exactly, on the same kind of device."""
+    """Write a checkpoint from which `resume` continues exactly, on the same kind of device.
+
+    Raises:
+        NonFinite: A weight is NaN or infinite, so that nothing could continue from it; nothing is written.
+    """
+    _check_finite(game)
     device = game.generator.device
     precision = networks.precision_on(device, game.recipe.precision)
     meta = {"recipe": asdict(game.recipe), "step": game.step, "device": device.type, "precision": precision}
     checkpoints.save(path, game.parts(), meta)
+
+
+def _check_finite(game: Game) -> None:
+    """Look at all weights: on a GPU losses are looked at every 50th turn only, and a NaN may have come since."""
+    for name in ("G", "D", "ema"):
+        weights = [value for value in getattr(game, name).state_dict().values() if value.is_floating_point()]
+        if weights and not torch.stack([value.isfinite().all() for value in weights]).all():
+            wrong = next(value[~value.isfinite()] for value in weights if not value.isfinite().all())
+            raise training.NonFinite(game.step, f"a weight of {name}", wrong[0].item())
 
 
 def resume(path: str | Path, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
