@@ -27,21 +27,23 @@ class GanLoss:
         name: The name under which recipes know it.
         d_formula: D's loss of float (N,) logits on real and on generated samples.
         g_formula: G's loss of the same two arguments.
-        paired: G's loss also looks at the real samples, so `g` needs `real_logits`.
+        sees_real: G's loss also looks at the real samples, so `g` needs `real_logits`.
+        paired: Row i of the real samples is compared with row i of the generated ones, so both need the same N.
         on_features: G's loss compares D's features (N, F), from `D.features(x)`, in place of logits.
     """
 
     name: str
     d_formula: Callable[[Tensor, Tensor], Tensor]
     g_formula: Callable[[Any, Tensor], Tensor]
+    sees_real: bool = False
     paired: bool = False
     on_features: bool = False
 
     def d(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return D's loss, a float scalar, from two tensors of logits of shape (N,).
+        """Return D's loss, a float scalar, from logits (N,) on real and (M,) on generated samples; M = N if `paired`.
 
         Raises:
-            ValueError: A tensor is not of shape (N,), or a paired loss gets unequal shapes.
+            ValueError: A tensor has more dimensions than one or none, or a paired loss gets unequal shapes.
         """
         self._check("d", real_logits, fake_logits, dimensions=1)
         return self.d_formula(_at_least_float32(real_logits), _at_least_float32(fake_logits))
@@ -50,14 +52,14 @@ class GanLoss:
         """Return G's loss, a float scalar.
 
         Args:
-            real_logits: D's logits (N,) on real samples, or features (N, F) if `on_features`; None unless `paired`.
-            fake_logits: The same on generated samples.
+            real_logits: D's logits (N,) on real samples, or features (N, F) if `on_features`; None unless `sees_real`.
+            fake_logits: The same on generated samples, (M,) or (M, F); M = N if `paired`.
 
         Raises:
-            ValueError: A shape is wrong, or `real_logits` is None and the loss is paired.
+            ValueError: A shape is wrong, or `real_logits` is None and the loss looks at real samples.
         """
         if real_logits is None:
-            if self.paired:
+            if self.sees_real:
                 raise ValueError(f"{self.name}.g compares generated with real samples: real_logits must not be None")
             self._check("g", fake_logits, fake_logits, dimensions=1)
             return self.g_formula(None, _at_least_float32(fake_logits))
@@ -138,6 +140,7 @@ relativistic = GanLoss(
     "relativistic",
     d_formula=lambda real, fake: softplus(fake - real).mean(),
     g_formula=lambda real, fake: softplus(real - fake).mean(),
+    sees_real=True,
     paired=True,
 )
 """The relativistic pairing game. D: E softplus(D(G(z)) - D(x)). G: E softplus(D(x) - D(G(z))). Both in [0, inf).
@@ -151,11 +154,12 @@ feature_matching = GanLoss(
     "feature_matching",
     d_formula=minimax.d_formula,
     g_formula=lambda real, fake: (real.mean(0) - fake.mean(0)).square().sum(),
-    paired=True,
+    sees_real=True,
     on_features=True,
 )
 """D as in `minimax`; G: |E f(x) - E f(G(z))|^2 with f(x) the features (N, F) before D's last layer.
 
+The two batches may differ in size: their means are compared, not their rows.
 G's loss is in squared feature units. Source: salimans2016improved.
 """
 

@@ -58,13 +58,13 @@ def generator_loss(
 ) -> Tensor:
     """Return loss.g(D(x_real), D(G(z))) + weight * term(D, x_real, G(z)), a float scalar.
 
-    D's answers to real samples are constants, and are asked for only if the loss is paired.
+    D's answers to real samples are constants, and are asked for only if the loss looks at them.
 
     Args:
         G: Maps latents (M, latent_dim) to samples (M, ...).
         D: Maps samples to logits (N,); feature matching also needs `D.features`.
         loss: The adversarial loss.
-        x_real: Real samples (N, ...), used by paired losses and by `term`.
+        x_real: Real samples (N, ...), used by losses that look at them and by `term`.
         z: Latents (M, latent_dim).
         term: What G minimises besides, such as `class_of_fake`; a function of (D, x_real, x_fake), or None.
         weight: Factor of `term`.
@@ -75,7 +75,7 @@ def generator_loss(
     judge = _features(D, loss.name) if loss.on_features else D
     x_fake = G(z)
     fake, real = judge(x_fake), None
-    if loss.paired:
+    if loss.sees_real:
         with torch.no_grad():
             real = judge(x_real)
     adversarial = loss.g(real, fake)
@@ -94,9 +94,11 @@ def unrolled(
 ) -> Critic:
     """Return D as it will answer after `steps` steps of plain gradient descent on its loss against G(z).
 
-    phi_0 = phi, phi_(k+1) = phi_k - lr * grad L_D(theta, phi_k), on one batch. D itself does not change. The answers
-    depend on G's parameters also through phi_1, ..., phi_steps: G's gradient of `generator_loss` with them foresees how
-    D will react. A paired loss loses a part of that, because there D's answers to real samples are constants.
+    phi_0 = phi, phi_(k+1) = phi_k - lr * grad L_D(theta, phi_k), on one batch. D itself does not change, neither its
+    parameters nor its buffers, such as BatchNorm's running statistics: the D that looks ahead has copies of both. The
+    answers depend on G's parameters also through phi_1, ..., phi_steps: G's gradient of `generator_loss` with them
+    foresees how D will react. A loss that looks at real samples loses a part of that, because there D's answers to them
+    are constants.
 
     Args:
         D: The discriminator.
@@ -115,14 +117,16 @@ def unrolled(
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
     parameters = {name: p.detach().requires_grad_() for name, p in D.named_parameters()}
+    buffers = {name: b.clone() for name, b in D.named_buffers()}
     x_fake = G(z)
     for _ in range(steps):
-        loss_d = loss.d(functional_call(D, parameters, x_real), functional_call(D, parameters, x_fake))
+        real, fake = (functional_call(D, (parameters, buffers), x) for x in (x_real, x_fake))
+        loss_d = loss.d(real, fake)
         slopes = torch.autograd.grad(loss_d, list(parameters.values()), create_graph=True)
         parameters = {name: p - lr * slope for (name, p), slope in zip(parameters.items(), slopes, strict=True)}
 
     def later(x: Tensor) -> Tensor:
-        answers: Tensor = functional_call(D, parameters, x)
+        answers: Tensor = functional_call(D, (parameters, buffers), x)
         return answers
 
     return later

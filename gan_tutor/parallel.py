@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
 from gan_tutor.losses import GanLoss
@@ -134,6 +135,7 @@ class _AllMean(torch.autograd.Function):
         return mean / dist.get_world_size()
 
     @staticmethod
+    @once_differentiable  # the mean is a constant below: a second derivative would be wrong without a word
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         return all_mean(gradients[0])
 
@@ -170,6 +172,7 @@ class _Moments(torch.autograd.Function):
         return torch.stack([inverse.pow(-2) - tiny, mean])
 
     @staticmethod
+    @once_differentiable  # the mean is a constant below: a second derivative would be wrong without a word
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         x, mean = ctx.saved_tensors
         of_var, of_mean = gradients[0]
@@ -179,14 +182,14 @@ class _Moments(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm whose statistics are over the rows of all ranks, on any device.
+    """BatchNorm whose statistics are over the rows of all ranks, on any device. It can be differentiated once.
 
     Source: ioffe2015batchnorm. Differs: torch's SyncBatchNorm computes the same, but only on a GPU.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return samples (N, C, ...) standardised channel by channel, then scaled and shifted."""
-        if not self.training:
+        if not self.training and self.running_mean is not None:
             return super().forward(x)
         h, ranks = x.float(), dist.get_world_size()
         own = cast(Tensor, _Moments.apply(h))
@@ -195,16 +198,22 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         var, mean = (ranks * all_mean(rows)).unbind(1)  # of every rank, in one exchange
         var = var.mean(0) + mean.var(0, correction=0)
         mean = mean.mean(0)
-        self._remember(mean, var, x.numel() // x.shape[1] * ranks)
-        scale = (var + self.eps).rsqrt() * self.weight
+        if self.running_mean is not None:
+            self._remember(mean, var, x.numel() // x.shape[1] * ranks)
+        scale = (var + self.eps).rsqrt()
+        if self.affine:
+            scale = scale * self.weight
         shape = (1, -1, *[1] * (x.ndim - 2))
-        return ((h - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+        standardised = (h - mean.view(shape)) * scale.view(shape)
+        return (standardised + self.bias.view(shape) if self.affine else standardised).to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor, n: int) -> None:
+        batches = cast(Tensor, self.num_batches_tracked).add_(1)
+        # Without a momentum the statistics are plain averages over all batches so far.
+        new_share = 1 / batches.item() if self.momentum is None else self.momentum
         for kept, new in ((self.running_mean, mean), (self.running_var, var * (n / max(n - 1, 1)))):
-            cast(Tensor, kept).lerp_(new, cast(float, self.momentum))
-        cast(Tensor, self.num_batches_tracked).add_(1)
+            cast(Tensor, kept).lerp_(new, new_share)
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Any number of dimensions from 2 will do."""
@@ -216,7 +225,10 @@ def share_batch_norms(network: nn.Module, share: Share) -> None:
         return
     for owner in list(network.modules()):
         for name, layer in list(owner.named_children()):
-            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-                shared = SharedBatchNorm(layer.num_features, layer.eps, layer.momentum)
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                shared = SharedBatchNorm(
+                    layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+                )
                 shared.load_state_dict(layer.state_dict())
+                shared.train(layer.training)
                 setattr(owner, name, shared)

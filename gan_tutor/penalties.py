@@ -43,8 +43,19 @@ def r2(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
 
 
 def r1_r2(D: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
-    """R1 + R2, both gradients from one pass of D over 2N samples. Source: huang2024r3gan, roth2017stabilizing."""
-    return squared_gradient_norm(D, torch.cat([x_real, x_fake])).mean()
+    """R1 + R2, both gradients from one pass of D over all samples, the real ones first.
+
+    Args:
+        D: Maps samples to logits, each sample on its own.
+        x_real: Real samples (N, ...).
+        x_fake: Generated samples (M, ...); each of the two means has half the weight, whatever N and M are.
+
+    Source: huang2024r3gan, roth2017stabilizing.
+    """
+    norms = squared_gradient_norm(D, torch.cat([x_real, x_fake]))
+    if len(x_real) == len(x_fake):
+        return norms.mean()
+    return (norms[: len(x_real)].mean() + norms[len(x_real) :].mean()) / 2
 
 
 def wgan_gp(

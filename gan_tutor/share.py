@@ -37,18 +37,28 @@ class Share:
         if not 0 <= self.rank < self.ranks:
             raise ValueError(f"rank must be from 0 to ranks - 1, got rank {self.rank} of {self.ranks}")
 
-    def own(self, draw: Callable[[int], Rows], n: int) -> Rows:
+    def own(self, draw: Callable[[int], Rows], n: int, batches: int = 1) -> Rows:
         """Call `draw` for the rows of all ranks and return this rank's n rows.
 
         Args:
             draw: Returns as many rows as it is asked for: one tensor (rows, ...), or two of the same rows.
             n: Rows of this rank, at least 1; every rank asks for the same number.
+            batches: How many batches of equal size the rows are, one after the other. One process has all rows of the
+                first batch before those of the second, so a rank's rows are its share of each.
+
+        Raises:
+            ValueError: The rows are not that many batches of equal size.
         """
-        drawn, own = draw(self.ranks * n), slice(self.rank * n, (self.rank + 1) * n)
+        if n % batches:
+            raise ValueError(f"rows must be {batches} batches of equal size, got {n} rows")
+        drawn = draw(self.ranks * n)
         if isinstance(drawn, Tensor):
-            return drawn[own]
+            return self._own(drawn, batches)
         x, y = drawn
-        return x[own], y[own]
+        return self._own(x, batches), self._own(y, batches)
+
+    def _own(self, rows: Tensor, batches: int) -> Tensor:
+        return rows.unflatten(0, (batches, self.ranks, -1))[:, self.rank].flatten(0, 1)
 
     def rows(self, batch_size: int) -> int:
         """Return this rank's number of rows of a batch.

@@ -283,7 +283,10 @@ def _next(stream: Iterator[Any], step: int, G: nn.Module, D: nn.Module) -> tuple
 def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> float:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            rate = factor * group.setdefault("initial_lr", group["lr"])
+            if "initial_lr" not in group:
+                # A number, even of a tensor: that one is filled with the scaled rate below.
+                group["initial_lr"] = float(group["lr"])
+            rate = factor * float(group["initial_lr"])
             group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
     return factor
 

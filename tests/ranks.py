@@ -31,6 +31,7 @@ GAMES = {
     "noisy_features": {"loss": "feature_matching", "instance_noise": 0.1},
     "augmented": {**DIGITS, "data": "fashion", "discriminator": "space_to_depth", "augment": "flip_crop"},
     "diffaugmented": {**DIGITS, "discriminator": "dcgan", "diffaugment": "translation,cutout", "penalty": "r1"},
+    "diffaugmented_r1_r2": {**DIGITS, "discriminator": "dcgan", "diffaugment": "color,cutout", "penalty": "r1_r2"},
     "residual": {**DIGITS, "generator": "residual", "discriminator": "residual", "penalty": "r1_r2"},
     "batch_norm": {**DIGITS, "discriminator": "dcgan", "norm_d": "batch"},
     "generator_norm": {**DIGITS, "discriminator": "dcgan", "loss": "wasserstein", "penalty": "wgan_gp", "n_critic": 2},

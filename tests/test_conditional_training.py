@@ -162,7 +162,7 @@ def test_training_on_pairs_is_the_hand_written_loop(loss, penalty):
             value.backward()
             hand_d.step()
         judge = d.features if loss.on_features else d
-        real = judge(x, y).detach() if loss.paired else None
+        real = judge(x, y).detach() if loss.sees_real else None
         loss_g = loss.g(real, judge(x_fake, y))
         hand_g.zero_grad()
         loss_g.backward()

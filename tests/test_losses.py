@@ -225,6 +225,10 @@ def check_feature_matching(losses):
     got = gradients(losses.feature_matching.g, real, fake)[1].double().numpy()
     assert got == pytest.approx(np.tile(-2 * difference / 40, (40, 1)), rel=1e-4, abs=1e-8)
     assert losses.feature_matching.g(real, real).item() == 0.0
+    fewer = fake[:7].double().numpy().mean(0)
+    assert losses.feature_matching.g(real, fake[:7]).item() == pytest.approx(
+        ((real.double().numpy().mean(0) - fewer) ** 2).sum(), rel=1e-5
+    )
     assert losses.feature_matching.g(real.bfloat16(), fake.bfloat16()).dtype == torch.float32
 
 
@@ -263,15 +267,15 @@ def check_shapes(losses):
         for pair in ((column, row), (row, column), (column, column)):
             with pytest.raises(ValueError, match=r"must both have shape \(N,\)"):
                 losses.LOSSES[name].g(*pair)
-        if not losses.LOSSES[name].paired:
+        if not losses.LOSSES[name].sees_real:
             with pytest.raises(ValueError, match=r"must both have shape \(N,\)"):
                 losses.LOSSES[name].g(None, column)
-    for player in (losses.relativistic.d, losses.relativistic.g, losses.feature_matching.d):
+    for player in (losses.relativistic.d, losses.relativistic.g):
         with pytest.raises(ValueError, match=r"got \(4,\) and \(3,\)"):
             player(row, row[:3])
         with pytest.raises(ValueError, match=r"got \(4,\) and \(1,\)"):
             player(row, row[:1])
-    with pytest.raises(ValueError, match=r"shape \(N, F\) with the same N, got \(4,\) and \(4,\)"):
+    with pytest.raises(ValueError, match=r"shape \(N, F\), got \(4,\) and \(4,\)"):
         losses.feature_matching.g(row, row)
 
 
@@ -321,15 +325,16 @@ def test_least_squares_equals_torch_s_mse():
 def test_unpaired_losses_accept_unequal_batches():
     real, fake = logits(9)[0], logits(10, n=17)[1]
     r, f = real.double().numpy(), fake.double().numpy()
-    for name in ("minimax", "nonsaturating", "least_squares", "hinge", "wasserstein"):
+    for name in ("minimax", "nonsaturating", "least_squares", "hinge", "wasserstein", "feature_matching"):
         assert library.LOSSES[name].d(real, fake).item() == pytest.approx(numpy_d(name, r, f), rel=1e-5)
-        assert library.LOSSES[name].g(real, fake).item() == pytest.approx(numpy_g(name, r, f), rel=1e-5)
+        if name != "feature_matching":
+            assert library.LOSSES[name].g(real, fake).item() == pytest.approx(numpy_g(name, r, f), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_paired_losses_need_real_logits_in_g(name):
+def test_only_losses_that_see_real_samples_need_real_logits_in_g(name):
     loss, fake = library.LOSSES[name], logits(11)[1]
-    if loss.paired:
+    if loss.sees_real:
         with pytest.raises(ValueError, match=rf"{name}\.g compares .* real_logits must not be None"):
             loss.g(None, fake)
     else:

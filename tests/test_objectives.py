@@ -96,13 +96,13 @@ def test_samples_that_carry_g_s_graph_are_cut_off_for_d(players, x_real, z, name
 
 
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=lambda loss: loss.name)
-def test_g_asks_about_real_samples_only_if_paired_and_takes_the_answer_as_a_constant(players, x_real, z, loss):
+def test_g_asks_about_real_samples_only_if_the_loss_sees_them_and_takes_answers_as_constants(players, x_real, z, loss):
     G, D = players[0], Asked(players[1])
     generator_loss(G, D, loss, x_real, z)
     fakes = [recording for x, recording in D.questions if not torch.equal(x, x_real)]
     reals = [recording for x, recording in D.questions if torch.equal(x, x_real)]
     assert fakes == [True]
-    assert reals == ([False] if loss.paired else [])
+    assert reals == ([False] if loss.sees_real else [])
 
 
 def test_real_logits_do_not_change_the_relativistic_gradient_of_d_s_parameters(players, x_real, z):

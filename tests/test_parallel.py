@@ -100,6 +100,40 @@ def test_moments_and_their_gradients_are_those_of_the_formula(shape):
     torch.testing.assert_close(flat, torch.tensor([[0.0], [0.25]]).expand(2, shape[1]), atol=1e-9, rtol=0)
 
 
+def test_moments_refuse_a_second_derivative_that_would_be_wrong():
+    x = torch.randn(6, 4, requires_grad=True)
+    (slope,) = torch.autograd.grad(parallel._Moments.apply(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.square().sum().backward()
+
+
+@pytest.fixture
+def group_of_one(tmp_path):
+    """A process group with this process alone."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": None}, {"affine": False}, {"track_running_stats": False}],
+                         ids=str)  # fmt: skip
+@pytest.mark.parametrize("shape", [(6, 4), (5, 4, 3, 2)])
+def test_a_shared_batch_norm_of_one_rank_is_torch_s_whatever_its_options(options, shape, group_of_one):
+    make = nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d
+    alone, shared = make(4, **options), nn.Sequential(make(4, **options))
+    parallel.share_batch_norms(shared, Share(0, 2))
+    assert type(shared[0]) is parallel.SharedBatchNorm
+    for network in (alone, shared):
+        for p in network.parameters():
+            p.data.fill_(1.5)
+    for k in range(3):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(k)) * 2 + k
+        torch.testing.assert_close(shared(x), alone(x))
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(shared.state_dict()[f"0.{name}"], value)
+    torch.testing.assert_close(shared.eval()(x), alone.eval()(x))
+
+
 def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch):
     monkeypatch.setattr(parallel, "averaged", lambda network, share: network)  # needs the other processes
     with pytest.raises(ValueError, match="batch_size must be a multiple of the number of processes, got 25 for 2"):

@@ -235,6 +235,16 @@ def check_clip_weights(penalties):
             penalties.clip_weights(D, limit)
 
 
+def check_unequal_batches(penalties):
+    """R1 + R2 is the sum of the two penalties for batches of any sizes: each mean has half the weight."""
+    x_real, x_fake = batch((10, 2), 3), batch((3, 2), 4, scale=3.0)
+    for first, second in ((x_real, x_fake), (x_fake, x_real)):
+        expected = (norms(first) ** 2).mean() / 2 + (norms(second) ** 2).mean() / 2
+        assert penalties.r1_r2(quadratic, first, second).item() == pytest.approx(expected.item(), rel=1e-5)
+        both = penalties.r1(quadratic, first, second) + penalties.r2(quadratic, first, second)
+        assert both.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 CHECKS = [
     value
     for name, value in globals().copy().items()

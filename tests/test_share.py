@@ -48,3 +48,16 @@ def test_rows_are_shared_out_equally():
 def test_an_impossible_share_is_refused(rank, ranks):
     with pytest.raises(ValueError, match=f"rank must be from 0 to ranks - 1, got rank {rank} of {ranks}"):
         Share(rank, ranks)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_of_two_batches_in_one_call_every_rank_gets_its_rows_of_each(ranks):
+    alone, *each = generators(ranks + 1)
+    whole = torch.randn(24, 5, generator=alone)  # twelve real rows, then twelve generated ones
+    for rank, generator in enumerate(each):
+        n = 12 // ranks
+        rows = Share(rank, ranks).own(lambda count, g=generator: torch.randn(count, 5, generator=g), 2 * n, batches=2)
+        mine = slice(rank * n, (rank + 1) * n)
+        assert torch.equal(rows, torch.cat([whole[:12][mine], whole[12:][mine]]))
+    with pytest.raises(ValueError, match="rows must be 2 batches of equal size, got 7 rows"):
+        ALONE.own(torch.zeros, 7, batches=2)

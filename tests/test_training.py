@@ -484,6 +484,23 @@ def test_a_schedule_scales_both_learning_rates_and_the_penalty(monkeypatch):
     assert weights == pytest.approx([1.0, 0.5, 0.25])
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adam fused", "sgd"])
+def test_a_schedule_scales_a_tensor_learning_rate_from_its_first_value(optimizer):
+    G, D, *_ = toy()
+    make = {
+        "adam": lambda ps, lr: torch.optim.Adam(ps, lr=lr, capturable=False, foreach=False),
+        "adam fused": lambda ps, lr: torch.optim.Adam(ps, lr=lr, fused=True),
+        "sgd": lambda ps, lr: torch.optim.SGD(ps, lr=lr, fused=True),
+    }[optimizer]
+    opt_g, opt_d = make(G.parameters(), torch.tensor(1e-3)), make(D.parameters(), torch.tensor(4e-3))
+    kept = opt_g.param_groups[0]["lr"]
+    options, rates = settings(steps=6, schedule=lambda step: 0.5 if step < 5 else 1.0), []
+    for _ in training.train(G, D, real_batches(options), opt_g=opt_g, opt_d=opt_d, **options):
+        rates.append([float(opt.param_groups[0]["lr"]) for opt in (opt_g, opt_d)])
+    assert [rate for pair in rates for rate in pair] == pytest.approx([5e-4, 2e-3] * 4 + [1e-3, 4e-3] * 2)
+    assert opt_g.param_groups[0]["lr"] is kept  # written in place: a graph holds this tensor
+
+
 def test_a_constant_schedule_changes_nothing():
     scheduled, plain = toy(), toy()
     play(*scheduled, schedule=lambda step: 1.0, penalty=penalties.r1)

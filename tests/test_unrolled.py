@@ -41,7 +41,7 @@ def test_g_s_gradient_foresees_d_s_steps(players, loss):
 
     def foreseen():
         later = unrolled(D, G, loss, x_real, z, steps=3, lr=0.3)
-        if loss.paired:  # generator_loss would take later(x_real) as a constant
+        if loss.sees_real:  # generator_loss would take later(x_real) as a constant
             return loss.g(later(x_real), later(G(z)))
         return generator_loss(G, later, loss, x_real, z)
 
@@ -74,3 +74,23 @@ def test_a_negative_number_of_steps_is_refused(players):
     G, D, x_real, z = players
     with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
         unrolled(D, G, losses.minimax, x_real, z, steps=-1, lr=0.1)
+
+
+@pytest.mark.parametrize("wrap", [nn.BatchNorm1d(6), None], ids=["batch norm", "spectral norm"])
+def test_d_s_buffers_stay_and_its_copy_has_moved_as_far_as_real_steps_move_them(wrap):
+    torch.manual_seed(0)
+    first = nn.Linear(2, 6) if wrap else nn.utils.parametrizations.spectral_norm(nn.Linear(2, 6))
+    D = nn.Sequential(first, wrap or nn.Tanh(), nn.Linear(6, 1), nn.Flatten(0)).double()
+    G, x_real, z = nn.Linear(2, 2).double(), *torch.randn(2, 5, 2, dtype=torch.float64)
+    moved, before = copy.deepcopy(D), {name: value.clone() for name, value in D.state_dict().items()}
+    later = unrolled(D, G, losses.nonsaturating, x_real, z, steps=3, lr=0.3)
+    later(x_real)
+    assert all(torch.equal(value, before[name]) for name, value in D.state_dict().items())
+    opt = torch.optim.SGD(moved.parameters(), 0.3)
+    for _ in range(3):
+        opt.zero_grad()
+        discriminator_loss(G, moved, losses.nonsaturating, x_real, z).backward()
+        opt.step()
+    assert any(not torch.equal(value, before[name]) for name, value in moved.named_buffers())
+    again = unrolled(D, G, losses.nonsaturating, x_real, z, steps=3, lr=0.3)
+    torch.testing.assert_close(again(x_real), moved(x_real))

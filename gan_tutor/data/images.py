@@ -159,8 +159,8 @@ class ImageSet:
 
 
 def scaled(pixels: Tensor) -> Tensor:
-    """Convert pixels 0..255 (any shape) to float32 in [-1, 1]: `pixels / 127.5 - 1`."""
-    return pixels.to(torch.float32).div_(127.5).sub_(1.0)
+    """Return pixels 0..255 (any shape, any number type) as new float32 numbers in [-1, 1]: `pixels / 127.5 - 1`."""
+    return pixels.to(torch.float32, copy=True).div_(127.5).sub_(1.0)
 
 
 def digits(split: Split = "train") -> ImageSet:

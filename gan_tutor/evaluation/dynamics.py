@@ -57,7 +57,7 @@ def dirac_field(
 
     def loss_g(theta: Tensor, psi: Tensor) -> Tensor:
         D, x_real, x_fake = sides(theta, psi)
-        value: Tensor = loss.g(D(x_real) if loss.paired else None, D(x_fake))
+        value: Tensor = loss.g(D(x_real) if loss.sees_real else None, D(x_fake))
         return value
 
     def loss_d(theta: Tensor, psi: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ LogDensity = Callable[[Tensor], Tensor]
 def optimal_logit(log_p: LogDensity, log_q: LogDensity, x: Tensor) -> Tensor:
     """Return log p(x) - log q(x), shape (N,): the logit of the discriminator that no other beats.
 
+    It is infinite where one density is 0, and NaN where both are: no sample ever lies there, so D may answer anything.
+
     Source: goodfellow2014gan.
     """
     return log_p(x) - log_q(x)
@@ -44,13 +46,21 @@ def game_value(
     """
     answers = logit(points).double()
     p, q = log_p(points).double().exp(), log_q(points).double().exp()
-    return ((p * logsigmoid(answers) + q * logsigmoid(-answers)).sum() * cell).item()
+    return ((_weighted(p, logsigmoid(answers)) + _weighted(q, logsigmoid(-answers))).sum() * cell).item()
 
 
 def kl(log_p: LogDensity, log_q: LogDensity, points: Tensor, cell: float) -> float:
-    """Return KL(p || q) = E_p [log p - log q] in nats, by quadrature on a regular grid of points (N, d)."""
+    """Return KL(p || q) = E_p [log p - log q] in nats, by quadrature on a regular grid of points (N, d).
+
+    Where p is 0 (a log density of minus infinity) a point counts nothing; where only q is 0, KL is infinite.
+    """
     a, b = log_p(points).double(), log_q(points).double()
-    return ((a.exp() * (a - b)).sum() * cell).item()
+    return (_weighted(a.exp(), a - b).sum() * cell).item()
+
+
+def _weighted(density: Tensor, values: Tensor) -> Tensor:
+    """Return density * values, and 0 where the density is 0 even if the value there is infinite or undefined."""
+    return torch.where(density > 0, density * values, 0.0)
 
 
 def jsd(log_p: LogDensity, log_q: LogDensity, points: Tensor, cell: float) -> float:

@@ -26,6 +26,8 @@ class DiffAugmented(nn.Module):
         policy: What T may do, in order, with commas between: "color", "translation", "cutout".
         generator: Source of the changes.
         share: This process's share of every batch that D sees.
+        batches: How many batches a call holds, one after the other: 2 for `penalties.r1_r2`, which asks about real and
+            generated samples at once. It matters only to several processes.
 
     Raises:
         ValueError: The policy is empty, or names another change or one twice.
@@ -34,10 +36,12 @@ class DiffAugmented(nn.Module):
     penalty shares those of D's logits, in the other it is the gradient at the changed image.
     """
 
-    def __init__(self, D: nn.Module, policy: str, generator: torch.Generator, share: Share = ALONE) -> None:
+    def __init__(
+        self, D: nn.Module, policy: str, generator: torch.Generator, share: Share = ALONE, batches: int = 1
+    ) -> None:
         super().__init__()
         self.network, self.policy = D, changes(policy)
-        self.generator, self.share = generator, share
+        self.generator, self.share, self.batches = generator, share, batches
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
         return self.network(self._changed(x), *condition)
@@ -54,7 +58,7 @@ class DiffAugmented(nn.Module):
         def draw(n: int) -> Tensor:
             return torch.rand(n, DRAWS, generator=self.generator, device=x.device)
 
-        return diffaugment(x, self.policy, self.share.own(draw, len(x)))
+        return diffaugment(x, self.policy, self.share.own(draw, len(x), self.batches))
 
 
 def diffaugment(x: Tensor, policy: tuple[str, ...], u: Tensor) -> Tensor:

@@ -49,8 +49,8 @@ def mixed(formulas: Sequence[GanLoss], weights: Sequence[Tensor]) -> GanLoss:
     def of_g(real: Any, fake: Tensor) -> Tensor:
         return torch.stack([w * f.g_formula(real, fake) for f, w in zip(formulas, weights, strict=True)]).sum()
 
-    paired = any(f.paired for f in formulas)
-    return replace(formulas[0], name="mixed", d_formula=of_d, g_formula=of_g, paired=paired)
+    sees_real, paired = any(f.sees_real for f in formulas), any(f.paired for f in formulas)
+    return replace(formulas[0], name="mixed", d_formula=of_d, g_formula=of_g, sees_real=sees_real, paired=paired)
 
 
 def latent_width(recipe: Recipe) -> int:
@@ -156,10 +156,11 @@ def _d(penalty: str, D: Player, x: tuple[int, ...], y: list[Port]) -> Program:
 
 def _g(name: str, G: Player, D: Player, z: list[Port], x: tuple[int, ...]) -> Program:
     formulas = G_FORMULAS[name]
-    paired = formulas[0].paired
+    sees_real = formulas[0].sees_real
     inputs = [
-        *_state("g", G), *_state("d", D), *([Port("x_real", x)] if paired else []), *z, Port("noise_fake", x, "normal"),
-        *([Port("noise_real", x, "normal")] if paired else []), Port("knobs", (len(formulas) + 1,)),
+        *_state("g", G), *_state("d", D), *([Port("x_real", x)] if sees_real else []), *z,
+        Port("noise_fake", x, "normal"), *([Port("noise_real", x, "normal")] if sees_real else []),
+        Port("knobs", (len(formulas) + 1,)),
     ]  # fmt: skip
 
     def run(named: dict[str, Tensor]) -> tuple[Tensor, ...]:

@@ -261,7 +261,8 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
         return None, 1.0
     eager = networks.prepare(game.D, device=game.generator.device, precision=game.recipe.precision)
     if game.recipe.diffaugment:
-        eager = networks.DiffAugmented(eager, game.recipe.diffaugment, game.generator, game.share)
+        batches = 2 if name == "r1_r2" else 1  # it asks about real and generated samples in one call
+        eager = networks.DiffAugmented(eager, game.recipe.diffaugment, game.generator, game.share, batches)
     mixing = partial(torch.rand, generator=game.generator, device=game.generator.device)
 
     def penalty(D: penalties.Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ class Recipe:
             else float32. In bfloat16, layers are computed in it and logits are rounded to it and handed on as float32;
             losses, norms of gradients and parameters are float32. Recipes written before this field existed said
             bf16, which is read as "auto".
-        channels_last: Store convolution weights and batches channels-last.
+        channels_last: Store convolution weights and batches of images channels-last; points have no channels.
         compile: Compile the networks; penalties keep the eager D, with the same weights.
         cuda_graph: Record a turn as a CUDA graph and replay it: for small networks on a GPU.
         augment: What is done to real images as they are drawn: mirrored ("flip"), shifted too ("flip_crop"). G's
@@ -186,6 +186,8 @@ def _check_values(recipe: Recipe) -> None:
             f"augment must be none for {recipe.data}, got {recipe.augment}: it flips images left to right, "
             f"and only {mirrored} look the same kind of thing when flipped"
         )
+    if recipe.channels_last and not is_image:
+        refuse(f"channels_last must be False for {recipe.data}: it is a memory layout of images, points have none")
     if recipe.diffaugment and not is_image:
         refuse(f"diffaugment must be empty for {recipe.data}: it changes images, got {recipe.diffaugment!r}")
     if recipe.diffaugment:

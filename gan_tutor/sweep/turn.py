@@ -129,7 +129,7 @@ def _penalty(recipe: Recipe, clean: Judge, given: Given) -> penalties.Penalty:
 
 def _g_step(stack: Stack, theta: Tensor, x_real: Tensor, z: Tensor, x_fake: Tensor, factor: float) -> Tensor:
     loss = recipes.loss_of(stack.shared)
-    seen = ("fake", "real") if loss.paired else ("fake",)
+    seen = ("fake", "real") if loss.sees_real else ("fake",)
     given = _scaled(stack.draws.noise(x_real, seen), stack)
 
     def one(parameters: dict[str, Tensor], x_real: Tensor, z: Tensor, x_fake: Tensor, given: Given) -> Tensor:

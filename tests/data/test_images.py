@@ -378,3 +378,13 @@ def test_faces_are_cropped_to_the_centre_and_resized(tmp_path, monkeypatch):
     assert 0 <= float(red[2:-2].mean()) < 10
     assert 245 < float(green[2:-2].mean()) <= 255
     assert len(images.torchvision_set("CelebA", tmp_path, split="test", size=32)) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64, torch.int64])
+def test_scaling_leaves_the_pixels_as_they_were(dtype):
+    pixels = torch.tensor([[0, 51], [102, 255]]).to(dtype)
+    before = pixels.clone()
+    made = images.scaled(pixels)
+    assert torch.equal(pixels, before)
+    assert made.dtype == torch.float32
+    assert made.flatten().tolist() == pytest.approx([-1.0, -0.6, -0.2, 1.0], abs=1e-6)

@@ -300,3 +300,49 @@ def test_dual_potentials_extend_to_a_critic_of_slope_one(generator):
 def test_transport_refuses_what_has_no_plan(cost, a, b, message):
     with pytest.raises(ValueError, match=message):
         transport(cost, a, b)
+
+
+def bounded(low, high):
+    """Log density of the uniform distribution on [low, high): minus infinity outside."""
+
+    def log_density(x):
+        inside = (x[:, 0] >= low) & (x[:, 0] < high)
+        return torch.where(inside, -math.log(high - low), -math.inf).double()
+
+    return log_density
+
+
+def middles(low, high, n):
+    """Return the middles of n equal cells of an interval, (n, 1), and a cell's length."""
+    cell = (high - low) / n
+    return (low + cell * (torch.arange(n, dtype=torch.float64) + 0.5))[:, None], cell
+
+
+def test_kl_of_a_uniform_from_a_gaussian_is_the_closed_form_and_the_other_way_infinite():
+    points, cell = middles(-8, 8, 64_000)
+    # E_p[-log 2 + log(2 pi)/2 + x^2/2] for p uniform on [-1, 1), whose mean square is 1/3.
+    expected = -math.log(2) + math.log(2 * math.pi) / 2 + 1 / 6
+    uniform, gaussian = bounded(-1, 1), log_normal(0.0, 1.0)
+    assert kl(uniform, gaussian, points, cell) == pytest.approx(expected, abs=1e-6)
+    assert kl(gaussian, uniform, points, cell) == math.inf
+    assert kl(bounded(-1, 1), bounded(-2, 2), points, cell) == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_jsd_of_uniforms_is_their_overlap_s_closed_form():
+    """Uniforms on [0, 1) and [s, 1 + s) share 1 - s of their mass: JSD = s log 2, and log 2 once they are apart."""
+    points, cell = middles(-1, 4, 50_000)
+    for shift, expected in ((0.0, 0.0), (0.25, 0.25 * math.log(2)), (1.0, math.log(2)), (2.5, math.log(2))):
+        got = jsd(bounded(0, 1), bounded(shift, 1 + shift), points, cell)
+        assert got == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_game_s_value_of_uniforms_is_that_of_the_optimal_discriminator():
+    points, cell = middles(-1, 4, 50_000)
+    for shift in (0.25, 1.0, 2.5):
+        p, q = bounded(0, 1), bounded(shift, 1 + shift)
+        value = game_value(p, q, lambda x, p=p, q=q: optimal_logit(p, q, x), points, cell)
+        assert value == pytest.approx(2 * min(shift, 1.0) * math.log(2) - math.log(4), abs=1e-6)
+        blind = game_value(p, q, lambda x: torch.zeros(len(x)), points, cell)
+        assert blind == pytest.approx(-math.log(4), abs=1e-6)
+    wrong = game_value(bounded(0, 1), bounded(2, 3), lambda x: torch.where(x[:, 0] < 1.5, -math.inf, 0.0), points, cell)
+    assert wrong == -math.inf  # sure that every real point is false

@@ -104,6 +104,9 @@ def test_a_refused_word_comes_with_the_allowed_ones(name):
         ({"generator": "dcgan"}, "generator must be mlp for ring, got dcgan"),
         ({"discriminator": "dcgan"}, "discriminator must be mlp for ring, got dcgan"),
         ({"discriminator": "space_to_depth", "data": "gaussian"}, "discriminator must be mlp for gaussian"),
+        ({"channels_last": True}, "channels_last must be False for ring: it is a memory layout of images"),
+        ({"channels_last": True, "data": "gaussian"}, "channels_last must be False for gaussian"),
+        ({"channels_last": True, "data": "drawn", "points": "0,1"}, "channels_last must be False for drawn"),
         ({"norm_d": "batch"}, "norm_d must be none or spectral for a mlp discriminator, got batch"),
         (
             {"data": "digits", "discriminator": "space_to_depth", "norm_d": "batch"},
