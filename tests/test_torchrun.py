@@ -99,7 +99,7 @@ def test_ctrl_c_stops_all_at_one_turn_and_a_killed_rank_ends_the_others(tmp_path
     printed, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert time.monotonic() - began < 45
-    assert f"step {stopped} of 1000000 on cpu, 2 processes" in printed
+    assert f"step {stopped} of 1000000 on cpu in float32, 2 processes" in printed
     (line,) = [line for line in errors.replace("\r", "\n").splitlines() if "lost another one" in line]
     assert "of 2 lost another one; the run stands at its last checkpoint, start all again with --resume" in line
     assert "gan_tutor/" not in errors  # no traceback of ours
