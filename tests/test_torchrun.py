@@ -57,7 +57,7 @@ def test_two_processes_leave_the_run_folder_of_one(tmp_path):
     process = start(*RUN, "--steps", 60, "--log-every", 20, "--out", tmp_path / "two")
     printed, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
-    assert printed.count("step 0 of 60 on cpu, 2 processes") == 1
+    assert printed.count("step 0 of 60 on cpu in float32, 2 processes") == 1
     alone = subprocess.run(
         [sys.executable, "-m", "gan_tutor", *RUN, "--steps", "60", "--log-every", "20", "--out", str(tmp_path / "one")],
         capture_output=True, text=True, check=True,
