@@ -5,6 +5,7 @@ and renamed over it: a reader sees the old checkpoint or the new one, never half
 """
 
 import json
+import math
 import os
 import re
 import socket
@@ -169,28 +170,47 @@ def load(path: str | Path) -> Checkpoint:
         FileNotFoundError: There is no such file.
         ValueError: The file is truncated, is not a checkpoint of this library, or is of a newer version.
     """
+    with _opened(path) as file:
+        meta, groups = _header(file, Path(path))
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
+    return Checkpoint(meta, tensors, groups, Path(path))
+
+
+def read_meta(path: str | Path) -> dict[str, Any]:
+    """Return the JSON values of a checkpoint without reading its tensors; raises what `load` raises."""
+    with _opened(path) as file:
+        return _header(file, Path(path))[0]
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; a run folder holds it as checkpoint.safetensors")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
+            yield file
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(
             f"{path} is not a readable checkpoint ({error}): it is truncated, damaged or foreign"
         ) from error
+
+
+def _header(file: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    header = file.metadata() or {}
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file but not a checkpoint of gan_tutor: train a run to get one")
     try:
         version, meta, groups = int(header["version"]), json.loads(header["meta"]), json.loads(header["groups"])
+        if not isinstance(meta, dict) or not isinstance(groups, dict):
+            raise ValueError("meta and groups must be JSON objects")
     except (KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a readable checkpoint: its header is damaged ({error!r})") from error
     if version > VERSION:
         raise ValueError(
             f"{path} has checkpoint version {version}, this gan_tutor reads up to {VERSION}: update gan_tutor"
         )
-    return Checkpoint(meta, tensors, groups, path)
+    return meta, groups
 
 
 def restore(checkpoint: Checkpoint, parts: Mapping[str, Stateful]) -> None:
@@ -207,7 +227,7 @@ def restore(checkpoint: Checkpoint, parts: Mapping[str, Stateful]) -> None:
         }
         try:
             _restore_part(part, saved, checkpoint.groups.get(name))
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{checkpoint.path} does not fit {name}: {error}") from error
 
 
@@ -233,12 +253,24 @@ def _restore_part(part: Stateful, saved: dict[str, Tensor], groups: list[dict[st
     elif groups is None:
         raise ValueError("it holds no such optimiser")
     else:
+        _check_groups(part, groups)
         owners = [p for group in part.param_groups for p in group["params"]]
         states: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.items():
             index, name = key.split("/", 1)
             states.setdefault(int(index), {})[name] = _laid_out_like(owners[int(index)], value)
         part.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _check_groups(part: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
+    """Refuse settings that no such optimiser has: torch takes whatever it is given."""
+    if len(groups) != len(part.param_groups):
+        raise ValueError(f"it holds {len(groups)} groups of parameters in place of {len(part.param_groups)}")
+    for group in groups:
+        for name in ("lr", "initial_lr"):
+            rate: Any = group.get(name, group.get("lr"))
+            if type(rate) not in (int, float) or not 0 <= rate < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {rate!r}")
 
 
 def _laid_out_like(owner: Tensor, value: Tensor) -> Tensor:

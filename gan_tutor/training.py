@@ -37,14 +37,12 @@ class Record(NamedTuple):
 
 
 class NonFinite(FloatingPointError):
-    """A loss became NaN or infinite. `step`, `quantity` and `value` say which and when."""
+    """A loss or a weight became NaN or infinite. `step`, `quantity` and `value` say which and when, `what` in words."""
 
     def __init__(self, step: int, quantity: str, value: float) -> None:
         self.step, self.quantity, self.value = step, quantity, value
-        super().__init__(
-            f"{quantity} became {value} at step {step}: the run has diverged and cannot recover. "
-            "Go back to a checkpoint before it and lower the learning rate or add a penalty"
-        )
+        self.what = f"{quantity} became {value} at step {step}: the run has diverged and cannot recover"
+        super().__init__(f"{self.what}. Go back to a checkpoint before it and lower the learning rate or add a penalty")
 
 
 def sample_z(n: int, latent_dim: int, generator: torch.Generator) -> Tensor:

@@ -119,10 +119,78 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, folder):
     assert before == {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-def test_resuming_another_recipe_is_refused_with_the_difference(run, folder):
-    status, _, errors = run("train", "ring", "--steps", 30, "--lr-g", 0.5, "--out", folder, "--resume", *TINY)
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--width-g", 9), "width_g 9 (was 8)"),
+        (("--data", "grid", "--seed", 2), "data grid (was ring), seed 2 (was 0)"),
+        (("--norm-d", "spectral", "--lr-g", 0.1), "norm_d spectral (was none)"),
+        (("--condition", "concat"), "condition concat (was none)"),
+    ],
+)
+def test_resuming_with_other_networks_data_or_seed_is_refused_with_the_difference(run, folder, flags, told):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY, *flags)
     assert status == 1
-    assert errors == f"gan-tutor: {folder} was trained with another recipe: lr_g was 0.001, is 0.5"
+    assert errors == (
+        f"gan-tutor: {folder} was trained with another recipe and cannot go on with {told}: leave networks, data and "
+        "seed as they were, or choose another --out"
+    )
+    assert before == {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_a_finished_run_goes_on_for_longer_and_with_other_rates_and_says_so(run, folder):
+    flags = ("--steps", 40, "--lr-g", 1e-4, "--beta1", 0.2, "--loss", "hinge", "--penalty", "r1", "--batch-size", 8)
+    command = ("train", "ring", "--out", folder, "--resume", *TINY, *flags)
+    status, printed, errors = run(*command)
+    assert status == 0, errors
+    assert "step 30 of 40" in printed
+    (line,) = [line for line in errors.splitlines() if " goes on at " in line]
+    assert line == (
+        f"{folder} goes on at step 30 with loss hinge (was nonsaturating), penalty r1 (was none), lr_g 0.0001 (was "
+        "0.001), beta1 0.2 (was 0.5), batch_size 8 (was 16), steps 40 (was 30)"
+    )
+    small = replace(recipes.named("ring"), steps=30, width_g=8, width_d=8, batch_size=16)
+    game = recipes.build(small)
+    recipes.play(game, until=30)
+    new = replace(small, steps=40, lr_g=1e-4, beta1=0.2, loss="hinge", penalty="r1", batch_size=8)
+    game = recipes.steer(game, new)
+    recipes.play(game, until=40)
+    recipes.save(game, folder / "expected.safetensors")
+    assert same_state(folder / "checkpoint.safetensors", folder / "expected.safetensors")
+    assert recipes.from_json((folder / "recipe.json").read_text()) == new
+    assert " goes on at " not in run(*command)[2]
+    status, _, errors = run(*command, "--steps", 39)
+    assert status == 1
+    assert errors.endswith(f"--steps must be at least 40, the turns that {folder} has played, got 39")
+
+
+def test_the_checkpoint_before_the_last_is_kept_and_can_be_gone_on_from(run, folder, tmp_path):
+    out = tmp_path / "other"
+    command = ("train", "ring", "--steps", 30, "--out", out, *TINY)
+    status, _, errors = run(*command, "--checkpoint-every", 12)
+    assert status == 0, errors
+    assert sorted(p.name for p in out.iterdir()) == sorted([*FILES, "previous.safetensors"])
+    assert recipes.resume(out / "previous.safetensors").step == 24
+    status, printed, errors = run(*command, "--previous")
+    assert status == 0, errors
+    assert "step 24 of 30" in printed
+    assert same_state(out / "checkpoint.safetensors", folder / "checkpoint.safetensors")
+    assert recipes.resume(out / "previous.safetensors").step == 24
+    (out / "checkpoint.safetensors").write_bytes(b"damaged")
+    status, _, errors = run(*command, "--resume")
+    assert status == 1
+    assert errors.endswith("the one before it may be whole: go on from it by --previous")
+    (out / "checkpoint.safetensors").unlink()
+    status, _, errors = run(*command, "--resume")
+    assert status == 1
+    assert errors.endswith("holds previous.safetensors but no checkpoint: go on from it by --previous")
+    assert run(*command, "--previous")[0] == 0
+    assert same_state(out / "checkpoint.safetensors", folder / "checkpoint.safetensors")
+    (out / "previous.safetensors").unlink()
+    status, _, errors = run(*command, "--previous")
+    assert status == 1
+    assert "no checkpoint at" in errors
 
 
 def test_resuming_nothing_is_an_error(run, tmp_path):
@@ -147,9 +215,15 @@ def test_resuming_a_run_without_a_checkpoint_starts_from_the_beginning_and_says_
 
 def test_resuming_a_run_without_a_checkpoint_refuses_another_recipe_too(run, folder):
     (folder / "checkpoint.safetensors").unlink()
-    status, _, errors = run("train", "ring", "--steps", 30, "--lr-g", 0.5, "--out", folder, "--resume", *TINY)
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY, "--width-g", 9)
     assert status == 1
-    assert errors.endswith("was trained with another recipe: lr_g was 0.001, is 0.5")
+    assert "cannot go on with width_g 9 (was 8)" in errors
+    (folder / "recipe.json").write_text('{"flour": 500}')
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY)
+    assert status == 1
+    assert errors.startswith(
+        f"gan-tutor: {folder / 'recipe.json'} is not a run's recipe (a recipe has no field 'flour'"
+    )
 
 
 def test_the_log_holds_the_losses_of_every_so_many_turns(run, tmp_path):
@@ -280,16 +354,31 @@ def test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, r
     assert json.loads((out / "metrics.json").read_text())["step"] == 600
 
 
-def test_divergence_is_one_line(run, tmp_path):
-    status, _, errors = run(
-        "train", "ring", "--optimizer", "sgd", "--loss", "least_squares", "--lr-d", 1e20, "--lr-g", 1e20, "--steps", 50,
-        "--out", tmp_path / "run", *TINY,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("every", "way"),
+    [
+        (500, "{out} holds no checkpoint yet: begin again by the same command with {slower}"),
+        (1, "go on by the same command with --previous from step 2, and {slower}"),
+        (2, "go on by the same command with --resume from step 2, and {slower}"),
+        (3, "the last checkpoint comes too late: begin again with another --out and {slower}"),
+    ],
+)
+def test_divergence_is_one_line_that_names_what_can_be_done(run, tmp_path, every, way):
+    """A critic without any bound: its weights outgrow float32 within four turns."""
+    out = tmp_path / "run"
+    wild = ("--loss", "wasserstein", "--optimizer", "sgd", "--beta1", 0, "--steps", 50, "--checkpoint-every", every)
+    command = ("train", "ring", "--out", out, *TINY, *wild)
+    status, _, errors = run(*command, "--lr-d", 10, "--lr-g", 10)
     assert status == 1
-    last = errors.splitlines()[-1]
-    assert "gan-tutor: loss_" in last
-    assert "the run has diverged" in last
     assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    slower = "lower learning rates or a penalty, such as --lr-g 1 --lr-d 1"
+    diverged = "gan-tutor: loss_d became nan at step 4: the run has diverged and cannot recover; "
+    assert last == diverged + way.format(out=out, slower=slower)
+    flags = {500: (), 1: ("--previous",), 2: ("--resume",), 3: ("--resume",)}[every]
+    status, _, errors = run(*command, "--lr-d", 1e-4, "--lr-g", 1e-4, "--clip", 0.1, *flags)
+    assert status == (1 if every == 3 else 0), errors
+    assert recipes.resume(out / "checkpoint.safetensors").step == (3 if every == 3 else 50)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from gan_tutor import checkpoints, parallel, recipes
+from gan_tutor import checkpoints, parallel, recipes, training
 from gan_tutor.share import Share
 
 COLUMNS = "step,loss_d,loss_g,images_per_second"
@@ -30,6 +31,10 @@ class Folder:
         self.log = path / "log.csv"
         self.metrics = path / "metrics.json"
         self.picture = path / "samples.png"
+
+    def checkpoints(self) -> tuple[Path, Path]:
+        """Return the last checkpoint's path and that of the one before it."""
+        return self.checkpoint, self.previous
 
     def sweep_up(self) -> None:
         """Remove what a killed process left half written."""
@@ -101,24 +106,47 @@ def alone_in(folder: Folder, share: Share) -> Iterator[None]:
         yield
 
 
-def begin(folder: Folder, recipe: recipes.Recipe, device: torch.device, share: Share, resume: bool) -> recipes.Game:
-    """Return the game to play: a new one, or the folder's as its last checkpoint left it.
+def begin(
+    folder: Folder,
+    recipe: recipes.Recipe,
+    device: torch.device,
+    share: Share,
+    resume: bool = False,
+    previous: bool = False,
+) -> recipes.Game:
+    """Return the game to play: a new one, or the folder's as a checkpoint left it.
+
+    Args:
+        folder: Where.
+        recipe: What to play; a resumed game goes on under it.
+        device: Where to compute.
+        share: This process's share of every batch.
+        resume: Go on from the last checkpoint.
+        previous: Go on from the one before it, which then becomes the last.
 
     Raises:
-        ValueError: A new run would overwrite one, the folder holds no run to resume or one of another recipe, or the
-            processes see different folders.
+        ValueError: A new run would overwrite something, the folder holds no run to resume or one of other networks or
+            data, or the processes see different folders.
         FileNotFoundError: There is nothing to resume.
     """
-    if not resume:
+    path = folder.previous if previous else folder.checkpoint
+    if not resume and not previous:
         _must_be_free(folder)
-    if resume and (folder.checkpoint.exists() or not folder.recipe.exists()):
-        game = recipes.resume(folder.checkpoint, device, share)
-        _must_agree(folder, game.recipe, recipe)
+        game = recipes.build(recipe, device, share)
+    elif path.exists() or previous or not folder.recipe.exists():
+        game = _resumed(folder, path, recipe, device, share)
     else:
-        if resume:
-            _must_agree(folder, recipes.from_json(folder.recipe.read_text()), recipe)
-            if share.rank == 0:
-                print(f"{folder.path} holds no checkpoint yet: starting from the beginning", file=sys.stderr)
+        if folder.previous.exists():
+            raise ValueError(
+                f"{folder.path} holds {folder.previous.name} but no checkpoint: go on from it by --previous"
+            )
+        try:
+            old = recipes.from_json(folder.recipe.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{folder.recipe} is not a run's recipe ({error}): choose another --out") from error
+        _must_agree(folder, old, recipe)
+        if share.rank == 0:
+            print(f"{folder.path} holds no checkpoint yet: starting from the beginning", file=sys.stderr)
         game = recipes.build(recipe, device, share)
     if share.ranks > 1:
         seen = share.whole(torch.tensor([game.step], device=device), share.ranks).tolist()
@@ -130,7 +158,37 @@ def begin(folder: Folder, recipe: recipes.Recipe, device: torch.device, share: S
     if share.rank == 0:
         folder.path.mkdir(parents=True, exist_ok=True)
         folder.sweep_up()
-        checkpoints.write(folder.recipe, (recipes.to_json(recipe) + "\n").encode())
+        if previous:
+            os.replace(folder.previous, folder.checkpoint)
+        checkpoints.write(folder.recipe, (recipes.to_json(game.recipe) + "\n").encode())
+    return game
+
+
+def _resumed(folder: Folder, path: Path, recipe: recipes.Recipe, device: torch.device, share: Share) -> recipes.Game:
+    """Return the game of a checkpoint as it goes on under a recipe, and say in a line what is new."""
+    try:
+        old = recipes.stored_recipe(path)
+        _must_agree(folder, old, recipe)
+        try:  # without --data-root the data are looked for where they were
+            same_place = recipe.data_root == recipes.Recipe().data_root
+            wanted = replace(recipe, data_root=old.data_root) if same_place else recipe
+            game = recipes.resume(path, device, share, recipe=wanted)
+        except FileNotFoundError:
+            if wanted == recipe:
+                raise
+            game = recipes.resume(path, device, share, recipe=recipe)
+    except ValueError as error:
+        if path == folder.previous or not folder.previous.exists() or "not a readable checkpoint" not in str(error):
+            raise
+        raise ValueError(f"{error}; the one before it may be whole: go on from it by --previous") from error
+    if game.step > game.recipe.steps:
+        raise ValueError(
+            f"--steps must be at least {game.step}, the turns that {folder.path} has played, got {game.recipe.steps}"
+        )
+    new = recipes.changes(old, game.recipe)
+    if new and share.rank == 0:
+        told = ", ".join(f"{name} {value} (was {getattr(old, name)})" for name, value in new.items())
+        print(f"{folder.path} goes on at step {game.step} with {told}", file=sys.stderr)
     return game
 
 
@@ -147,10 +205,29 @@ def _must_be_free(folder: Folder) -> None:
 
 
 def _must_agree(folder: Folder, old: recipes.Recipe, new: recipes.Recipe) -> None:
-    pairs = {name: (getattr(old, name), getattr(new, name)) for name in old.__dataclass_fields__}
-    differences = ", ".join(f"{name} was {a}, is {b}" for name, (a, b) in pairs.items() if a != b)
-    if differences:
-        raise ValueError(f"{folder.path} was trained with another recipe: {differences}")
+    other = recipes.refused(old, new)
+    if other:
+        raise ValueError(
+            f"{folder.path} was trained with another recipe and cannot go on with {', '.join(other)}: leave networks, "
+            "data and seed as they were, or choose another --out"
+        )
+
+
+def way_back(folder: Folder, recipe: recipes.Recipe, error: training.NonFinite) -> str:
+    """Say how a run that has diverged can go on: from which of its checkpoints, and by which flags."""
+    slower = f"lower learning rates or a penalty, such as --lr-g {recipe.lr_g / 10:.3g} --lr-d {recipe.lr_d / 10:.3g}"
+    steps = {path: checkpoints.read_meta(path)["step"] for path in folder.checkpoints() if path.exists()}
+    if not steps:
+        return f"{folder.path} holds no checkpoint yet: begin again by the same command with {slower}"
+    # D's first loss is that of the stored players: no rate can change it.
+    if steps.get(folder.checkpoint) == error.step - 1 and error.quantity == "loss_d" and recipe.n_critic == 1:
+        del steps[folder.checkpoint]
+    if not steps:
+        return f"the last checkpoint comes too late: begin again with another --out and {slower}"
+    ways = [
+        f"{'--previous' if path == folder.previous else '--resume'} from step {step}" for path, step in steps.items()
+    ]
+    return f"go on by the same command with {' or '.join(ways)}, and {slower}"
 
 
 class Log:

@@ -8,6 +8,8 @@ import dataclasses
 import json
 import math
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,8 +20,7 @@ from torch import Tensor
 
 from gan_tutor import checkpoints, data, evaluation, host, networks, parallel, plots, recipes, training
 from gan_tutor.cli import gauge, session
-from gan_tutor.cli.folder import Folder, alone_in, begin
-from gan_tutor.share import Share
+from gan_tutor.cli.folder import Folder, alone_in, begin, way_back
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -53,6 +54,7 @@ def train(
     out: Path | None = None,
     device: Device = "auto",
     resume: bool = False,
+    previous: bool = False,
     checkpoint_every: int = 500,
     checkpoint_minutes: float = 10.0,
     log_every: int = 100,
@@ -68,7 +70,9 @@ def train(
         recipe: Where to start from.
         out: Run folder; runs/<recipe's name>-<seed> if not given.
         device: "auto" takes a CUDA GPU if there is one.
-        resume: Continue the run of the folder; the recipe must be the same, the number of processes need not.
+        resume: Continue the run of the folder. Learning rates, loss, penalty, steps and all else but networks, data
+            and seed may be others now, and the number of processes too.
+        previous: Continue from the checkpoint before the last one.
         checkpoint_every: Turns between two checkpoints.
         checkpoint_minutes: Minutes between two checkpoints, if so many turns take longer.
         log_every: Turns between two lines of log.csv.
@@ -86,25 +90,26 @@ def train(
     name, recipe = plain(recipe)
     folder = Folder(out or Path("runs") / f"{name}-{recipe.seed}")
     every = session.Every(checkpoint_every, 60 * checkpoint_minutes, log_every)
+    advised = partial(gauge.advice, recipe, device=where, ranks=share.ranks)
     with alone_in(folder, share):
-        _train(folder, recipe, where, share, resume, every, samples)
+        _train(partial(begin, folder, recipe, where, share, resume, previous), folder, every, samples, advised)
     parallel.stop()
 
 
 def _train(
+    begun: Callable[[], recipes.Game],
     folder: Folder,
-    recipe: recipes.Recipe,
-    where: torch.device,
-    share: Share,
-    resume: bool,
     every: session.Every,
     samples: int,
+    advised: Callable[[data.Source | None], str],
 ) -> None:
-    """Begin or resume, play and measure a run; what does not fit into memory ends in advice."""
-    game: recipes.Game | None = None
+    """Begin or resume, play and measure a run; one that diverges or does not fit into memory ends in advice."""
+    game: Any = None
     try:
-        game = begin(folder, recipe, where, share, resume)
+        game = begun()
         speed = session.play(game, folder, every)
+    except training.NonFinite as error:
+        raise FloatingPointError(f"{error.what}; {way_back(folder, game.recipe, error)}") from error
     except RuntimeError as error:
         if not gauge.is_out_of_memory(error):
             raise
@@ -113,7 +118,7 @@ def _train(
         _finish(game, folder, speed, samples)
         return
     del game  # with the error and its frames: the advice needs their memory
-    raise ValueError(gauge.advice(recipe, source, where, share.ranks))
+    raise ValueError(advised(source))
 
 
 def _finish(game: recipes.Game, folder: Folder, speed: dict[str, float], samples: int) -> None:
@@ -167,7 +172,9 @@ def sample(
     print(f"{len(drawn)} samples: {picture} and {picture.with_suffix('.npy')}")
 
 
-def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto") -> None:
+def evaluate(
+    run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto", data_root: Path | None = None
+) -> None:
     """Measure a run's averaged generator on fresh samples and print the numbers beside a perfect sampler's.
 
     A conditional generator is asked for classes in the proportions of the data.
@@ -177,11 +184,12 @@ def evaluate(run: RunPath, n: int = 1000, seed: int = 0, device: Device = "auto"
         n: Number of samples.
         seed: Seed of the latents.
         device: "auto" takes a CUDA GPU if there is one.
+        data_root: Folder of torchvision's sets, if it is not where the run found them.
     """
     path = run / "checkpoint.safetensors" if run.is_dir() else run
     where = chosen(device)
     G, recipe = recipes.load_generator(path, where)
-    source = recipes.source(recipe).to(where)
+    source = recipes.stored_source(path, None if data_root is None else str(data_root)).to(where)
     y = _labels(source, recipe, n, where)
     drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed), y=y)
     _report(None, {"samples": n, "seed": seed}, drawn, source, y)

@@ -55,6 +55,8 @@ def play(game: recipes.Game, folder: Folder, every: Every) -> dict[str, float]:
                 if leads:
                     teller.settle()
                     folder.save(game)
+                else:
+                    recipes.check_finite(game)  # as the first process does before it saves: all stop or none
             if stopping:
                 break
         speed = teller.speed()

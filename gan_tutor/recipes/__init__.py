@@ -7,11 +7,8 @@ from gan_tutor.recipes.catalogue import NAMES, describe, named
 from gan_tutor.recipes.game import (
     Game,
     build,
-    load_generator,
     loss_of,
-    resume,
     run,
-    save,
     schedule_of,
     source,
 )
@@ -25,10 +22,19 @@ from gan_tutor.recipes.steering import (
     changes,
     play,
     rebuilt,
+    refused,
     steer,
     step_d,
     step_g,
     without_end,
+)
+from gan_tutor.recipes.stored import (
+    check_finite,
+    load_generator,
+    resume,
+    save,
+    stored_recipe,
+    stored_source,
 )
 
 __all__ = [
@@ -41,6 +47,7 @@ __all__ = [
     "Recipe",
     "build",
     "changes",
+    "check_finite",
     "class_count",
     "describe",
     "from_dict",
@@ -53,6 +60,7 @@ __all__ = [
     "named",
     "play",
     "rebuilt",
+    "refused",
     "resume",
     "run",
     "sample_shape",
@@ -62,6 +70,8 @@ __all__ = [
     "steer",
     "step_d",
     "step_g",
+    "stored_recipe",
+    "stored_source",
     "to_json",
     "to_link",
     "without_end",

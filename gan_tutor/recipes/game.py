@@ -3,9 +3,8 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from gan_tutor import capture, checkpoints, data, losses, networks, objectives, parallel, penalties, training
 from gan_tutor.recipes import players
-from gan_tutor.recipes.record import Recipe, from_dict, places
+from gan_tutor.recipes.record import Recipe, places
 from gan_tutor.recipes.seeding import seeded
 from gan_tutor.share import ALONE, Share
 
@@ -36,6 +35,7 @@ class Game:
         ready_d: D likewise.
         step: Turns played.
         share: This process's share of every batch.
+        own_data: Whether the source was given to `build` in place of the recipe's own data.
     """
 
     recipe: Recipe
@@ -51,6 +51,7 @@ class Game:
     ready_d: nn.Module
     step: int = 0
     share: Share = ALONE
+    own_data: bool = False
 
     def parts(self) -> dict[str, checkpoints.Stateful]:
         """Return everything whose state a checkpoint must hold, by name."""
@@ -66,7 +67,8 @@ def build(
         recipe: What to build.
         device: Where to play.
         share: This process's share of every batch.
-        data_source: Samples to use in place of the recipe's own data, of the same shape and range.
+        data_source: Samples to use in place of the recipe's own data, of the same range; the networks are made for
+            their shape.
 
     Raises:
         ValueError: The recipe asks for what the device does not have.
@@ -77,7 +79,8 @@ def build(
         if share.ranks > 1:
             raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
         capture.require_gpu(device)
-    data_source = (data_source or source(recipe)).to(device)
+    own_data = data_source is not None
+    data_source = (source(recipe) if data_source is None else data_source).to(device)
     with seeded(recipe.seed):
         G, D = players.generator(recipe, data_source.shape), players.discriminator(recipe, data_source.shape)
     networks.check_range(G, data_source)
@@ -95,7 +98,7 @@ def build(
     if recipe.clip:
         opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
     batches = _batches(recipe, data_source, generator, share)
-    return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, share=share)
+    return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, 0, share, own_data)
 
 
 def _batches(recipe: Recipe, data_source: Any, generator: torch.Generator, share: Share) -> Iterator[Any]:
@@ -141,69 +144,6 @@ def run(game: Game) -> Iterator[training.Record]:
     ):
         game.step = record.step
         yield record
-
-
-def save(game: Game, path: str | Path) -> None:
-    """Write a checkpoint from which `resume` continues exactly, on the same kind of device.
-
-    Raises:
-        NonFinite: A weight is NaN or infinite, so that nothing could continue from it; nothing is written.
-    """
-    _check_finite(game)
-    device = game.generator.device
-    precision = networks.precision_on(device, game.recipe.precision)
-    meta = {"recipe": asdict(game.recipe), "step": game.step, "device": device.type, "precision": precision}
-    checkpoints.save(path, game.parts(), meta)
-
-
-def _check_finite(game: Game) -> None:
-    """Look at all weights: on a GPU losses are looked at every 50th turn only, and a NaN may have come since."""
-    for name in ("G", "D", "ema"):
-        weights = [value for value in getattr(game, name).state_dict().values() if value.is_floating_point()]
-        if weights and not torch.stack([value.isfinite().all() for value in weights]).all():
-            wrong = next(value[~value.isfinite()] for value in weights if not value.isfinite().all())
-            raise training.NonFinite(game.step, f"a weight of {name}", wrong[0].item())
-
-
-def resume(path: str | Path, device: str | torch.device = "cpu", share: Share = ALONE) -> Game:
-    """Build the game of a checkpoint and put its state back: it goes on as if it had never stopped.
-
-    A recipe with precision "auto" goes on in the precision of this device; that is another one than before if only one
-    of the two devices computes in bfloat16 natively.
-
-    Raises:
-        ValueError: The file is no checkpoint or does not fit, or the run was on another kind of device, whose random
-            numbers cannot be continued here.
-    """
-    checkpoint = _load(path)
-    trained_on, here = checkpoint.meta["device"], torch.device(device).type
-    if trained_on != here:
-        raise ValueError(
-            f"{path} was trained on {trained_on} and its random numbers cannot continue on {here}: resume on "
-            f"{trained_on}, or use load_generator to sample from it here"
-        )
-    game = build(from_dict(checkpoint.meta["recipe"]), device, share)
-    checkpoints.restore(checkpoint, game.parts())
-    game.step = checkpoint.meta["step"]
-    return game
-
-
-def load_generator(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, Recipe]:
-    """Return the averaged generator of a checkpoint, in evaluation mode, and its recipe. Needs no data set."""
-    checkpoint = _load(path)
-    recipe = from_dict(checkpoint.meta["recipe"])
-    with seeded(recipe.seed):
-        G = players.generator(recipe, players.sample_shape(recipe))
-    checkpoints.restore(checkpoint, {"ema": G})
-    return G.to(device).eval().requires_grad_(False), recipe
-
-
-def _load(path: str | Path) -> checkpoints.Checkpoint:
-    checkpoint = checkpoints.load(path)
-    missing = {"recipe", "step", "device"} - set(checkpoint.meta)
-    if missing:
-        raise ValueError(f"{path} holds no {', '.join(sorted(missing))}: it was not written by recipes.save")
-    return checkpoint
 
 
 def source(recipe: Recipe) -> Any:

@@ -20,6 +20,9 @@ OF_D = _OF_BOTH | {"discriminator", "width_d", "depth_d", "activation_d", "norm_
 ARCHITECTURE = frozenset(OF_G | OF_D) - {"condition"}
 """The fields that say what the networks are, and must change together when points become images."""
 
+HOW = ("data_root", "cuda_graph", "precision", "channels_last", "compile")
+"""The fields that say where files lie and how a turn is computed: a checkpoint fits whatever they are."""
+
 
 def changes(old: Recipe, new: Recipe) -> dict[str, Any]:
     """Return the fields in which `new` differs from `old`, with their new values."""
@@ -36,17 +39,32 @@ def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
     return tuple(name for name, is_new in parts.items() if is_new)
 
 
+def refused(old: Recipe, new: Recipe) -> list[str]:
+    """Return the changes with which a stored game cannot go on, as "width_g 16 (was 8)": networks, data and the seed.
+
+    The seed has decided the first weights and all randomness since; another one would change nothing any more.
+    """
+    fixed = (ARCHITECTURE | {"condition", "data", "points", "standardize", "seed"}) - set(HOW)
+    return [f"{name} {value} (was {getattr(old, name)})" for name, value in changes(old, new).items() if name in fixed]
+
+
 def steer(game: Game, recipe: Recipe) -> Game:
     """Return the game as it goes on under another recipe, at the same step; the given game must not be played on.
 
     Parts that fit the new recipe are kept with all their state: players, moving average, optimisers' moments, and the
     random numbers. Others are built anew from the recipe's seed (`rebuilt` says which). A new seed rebuilds nothing.
+    Data that were given to `build` stay until the recipe names other data.
 
     Raises:
         ValueError: The recipe is for data of another range than its generator's output, or its data cannot be opened.
     """
-    new = games.build(recipe, game.generator.device, game.share)
     fresh = rebuilt(game.recipe, recipe)
+    own_data = game.own_data and recipe.data == game.recipe.data
+    kept = game.source if own_data or "data" not in fresh else None
+    new = games.build(recipe, game.generator.device, game.share, kept)
+    new.own_data = own_data
+    if tuple(new.source.shape) != tuple(game.source.shape):
+        fresh = ("data", "G", "D")
     same_optimizer = recipe.optimizer == game.recipe.optimizer
     for player in ("G", "D"):
         if player in fresh:
@@ -62,7 +80,16 @@ def steer(game: Game, recipe: Recipe) -> Game:
 
 
 def play(game: Game, until: int) -> None:
-    """Play the game up to step `until`, keeping no records."""
+    """Play the game up to step `until`, keeping no records.
+
+    Raises:
+        ValueError: The recipe has fewer steps.
+    """
+    if until > game.recipe.steps:
+        raise ValueError(
+            f"until must be at most the recipe's {game.recipe.steps} steps, got {until}: steer the game to a recipe "
+            "with more, or build it with recipes.without_end"
+        )
     turns = games.run(game)
     while game.step < until:
         next(turns)
