@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from gan_tutor import recipes
 from gan_tutor.recipes import Recipe
+from gan_tutor.recipes.record import CLASSES
 
 Effect = Literal["next step", "rebuilds the networks", "new data and networks"]
 
@@ -172,3 +173,17 @@ def preset_of(recipe: Recipe) -> str | None:
     """Return the name of the preset that has these settings, whatever the seed and the number of steps."""
     plain = replace(recipe, seed=0, steps=1)
     return next((p.name for p in PRESETS if replace(p.recipe, seed=0, steps=1) == plain), None)
+
+
+def adapted(recipe: Recipe, changed: dict[str, Any]) -> Recipe:
+    """Return the recipe with the changes; networks follow when the data goes from points to images or back."""
+    values = asdict(recipe) | changed
+    known = Recipe(data=changed["data"], points=changed.get("points", "")) if "data" in changed else recipe
+    if len(recipes.sample_shape(known)) != len(recipes.sample_shape(recipe)):
+        model = recipes.named("digits" if len(recipes.sample_shape(known)) == 3 else "ring")
+        values |= {field: getattr(model, field) for field in recipes.ARCHITECTURE}
+    if "data" in changed and changed["data"] != "drawn":
+        values["points"] = ""
+    if "data" in changed and changed["data"] not in CLASSES:
+        values["condition"] = "none"
+    return recipes.from_dict(values)

@@ -7,26 +7,26 @@ nobody looks at costs nothing, and every setting acts on the next step.
 import json
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from gan_tutor import recipes, training
-from gan_tutor.lab.controls import CONTROLS, PRESETS, preset_of
+from gan_tutor import recipes
+from gan_tutor.lab import refusals
+from gan_tutor.lab.controls import CONTROLS, PRESETS, adapted, preset_of
 from gan_tutor.lab.journal import Journal
+from gan_tutor.lab.meter import Meter
 from gan_tutor.lab.snapshots import Snapshots
-from gan_tutor.lab.view import Arrays, View
+from gan_tutor.lab.view import View
 from gan_tutor.recipes import Recipe
-from gan_tutor.recipes.record import CLASSES
 
 PROTOCOL = 1
 IMAGES_EVERY = 0.06  # seconds between two pictures of a game of images that plays
-MEASURED_SHARE = 0.05  # of the time goes into metrics and D*, at most
 INTERRUPTED = "Interrupted: the lab is paused"
-DIVERGED = "The run diverged: the loss of {} is {} at step {}. Rewind or reset, then lower a rate or add a penalty"
 Reply = tuple[dict[str, Any], list[memoryview]]
 
 
@@ -42,7 +42,8 @@ class Engine:
         memory_mb: What snapshots may hold, in megabytes.
 
     Raises:
-        ValueError: A field to lock or hide is no field of a recipe.
+        ValueError: A field to lock or hide is no field of a recipe, the device is not here, or the networks are larger
+            than a lab may hold.
     """
 
     def __init__(
@@ -58,30 +59,41 @@ class Engine:
         unknown = sorted({*lock, *hide} - set(Recipe.__dataclass_fields__))
         if unknown:
             raise ValueError(f"lock and hide must name fields of a Recipe, got {', '.join(unknown)}")
-        self.device, self.lock, self.hide, self.group = torch.device(device), tuple(lock), tuple(hide), group
+        self.device, self.lock, self.hide, self.group = recipes.placed(device), tuple(lock), tuple(hide), group
         self.memory_mb = memory_mb
         self.playing, self._interrupted = False, False
         self._begin(recipe)
 
     def handle(self, message: dict[str, Any]) -> Reply:
-        """Answer one message; an expected error becomes a reply, and then nothing has changed."""
-        handler = getattr(self, f"_on_{message.get('type')}", None)
-        if handler is None:
-            return _refusal(f"the lab does not know the message {message.get('type')!r}", message)
+        """Answer one message. An error becomes a reply too, and then nothing has changed.
+
+        The one exception is an error in the middle of a turn: the lab pauses and must be rewound or reset before it
+        plays again. The traceback of an error that is not foreseen goes to stderr.
+        """
         try:
-            reply: Reply = handler(message)
-        except (ValueError, OSError) as error:
-            return _refusal(str(error), message)
-        except training.NonFinite as error:
-            self.playing = False
-            return _refusal(DIVERGED.format(error.quantity[-1].upper(), error.value, error.step), message)
+            if not isinstance(message, dict):
+                raise ValueError(f"a message must be an object, got {type(message).__name__}")
+            reply: Reply = self._handler(message.get("type"))(message)
         except KeyboardInterrupt:
             self.playing = False
             return self._state(INTERRUPTED)
+        except Exception as error:
+            self.playing = self.playing and self._broken is None
+            return refusals.answer(self._words(error), message)
         if self._interrupted:
             self._interrupted = False
             return self._state(INTERRUPTED)
         return reply
+
+    def _handler(self, kind: Any) -> Callable[[dict[str, Any]], Reply]:
+        handler: Callable[[dict[str, Any]], Reply] | None = getattr(self, f"_on_{kind}", None)
+        if handler is None:
+            raise ValueError(f"the lab does not know the message {kind!r}")
+        return handler
+
+    def _words(self, error: Exception) -> str:
+        said = refusals.words(error)
+        return said if self._broken is None or isinstance(error, ValueError) else refusals.words(self._broken)
 
     def interrupt(self) -> None:
         """Pause after the present turn, and say so with the next answer; may be called from another thread."""
@@ -134,34 +146,42 @@ class Engine:
         return self._state(f"{name}: at step 0 with seed {recipe.seed}")
 
     def _begin(self, recipe: Recipe) -> None:
+        refusals.check_size(recipe)
         game = recipes.build(recipes.without_end(recipe), self.device)
-        self.recipe, self.game = recipe, game
+        view = View(game)  # what can fail comes first: until here nothing has changed
+        self.recipe, self.game, self.view = recipe, game, view
         self._turns = recipes.run(game)
-        self.view = View(game)
+        self._broken: Exception | None = None
         self.journal = Journal(recipe)
         self.snapshots = Snapshots(self.memory_mb)
         self.snapshots.take(game, self.journal)
-        self._history: list[tuple[float, float, float, float, float]] = []
-        self._losses = (math.nan, math.nan)
-        self._metrics: list[dict[str, Any]] = []
-        self._optimal: tuple[Any, float] | None = None
-        self._measured_at, self._measuring_took, self._measured_step = -math.inf, 0.0, -1
-        self._turns_lately, self._seconds_lately = 0.0, 0.0
+        self.meter = Meter(game)
         self._changed, self._drawn_at = True, -math.inf
 
     def _turn(self) -> None:
-        try:
+        with self._moving():
             record = next(self._turns)
-        except BaseException:
-            self._turns = recipes.run(self.game)  # one that was broken off is spent
-            raise
-        self._note_losses(record.loss_d.item(), record.loss_g.item())
+        self.meter.note(self.game.step, record.loss_d, record.loss_g)
         if self.snapshots.due(self.game.step):
             self.snapshots.take(self.game, self.journal)
 
-    def _note_losses(self, loss_d: float, loss_g: float) -> None:
-        self._losses = (loss_d, loss_g)
-        self._history.append((self.game.step, loss_d, loss_g, _norm(self.game.D), _norm(self.game.G)))
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """Refuse to move players after a turn that was broken off: D may have moved without G.
+
+        Nothing could repeat that state, so the lab must go back to a whole one.
+        """
+        self._check_whole()
+        try:
+            yield
+        except BaseException as error:
+            self._turns = recipes.run(self.game)  # a generator that raised cannot be resumed
+            self._broken = refusals.broken_off(error, self.game.step)
+            raise
+
+    def _check_whole(self) -> None:
+        if self._broken is not None:
+            raise self._broken.with_traceback(None) from None
 
     def _on_hello(self, message: dict[str, Any]) -> Reply:
         if message.get("protocol") != PROTOCOL:
@@ -184,9 +204,10 @@ class Engine:
             self._turn()
             self.snapshots.take(self.game, self.journal)  # who goes step by step wants to go back so
         elif what in ("d", "g"):
-            loss = (recipes.step_d if what == "d" else recipes.step_g)(self.game).item()
+            with self._moving():
+                loss = (recipes.step_d if what == "d" else recipes.step_g)(self.game)
             self.journal.single(self.game.step, what)
-            self._note_losses(*((loss, self._losses[1]) if what == "d" else (self._losses[0], loss)))
+            self.meter.note(self.game.step, **{f"loss_{what}": loss})
         else:
             raise ValueError(f"what must be d, g or turn, got {what!r}")
         return self._state()
@@ -198,16 +219,22 @@ class Engine:
         barred = sorted({*self.lock, *self.hide} & set(changed))
         if barred:
             raise ValueError(f"{', '.join(barred)} cannot be changed in this lab")
-        return self._go_on_under(_adapted(self.recipe, changed))
+        return self._go_on_under(adapted(self.recipe, changed))
 
     def _go_on_under(self, recipe: Recipe) -> Reply:
         fresh = recipes.rebuilt(self.recipe, recipe)
-        self.game = recipes.steer(self.game, recipes.without_end(recipe))
+        if fresh:
+            refusals.check_size(recipe)
+        game = recipes.steer(self.game, recipes.without_end(recipe))
+        view = View(game) if fresh else self.view
+        self.game = game
+        self.meter.watch(game)
         self.journal.steered(self.game.step, self.recipe, recipe)
         reseeded = recipe.seed != self.recipe.seed
         self.recipe, self._turns, self._changed = recipe, recipes.run(self.game), True
         if fresh:
-            self.view, self._metrics, self._optimal, self._measured_step = View(self.game), [], None, -1
+            self.view = view
+            self.meter.forget_metrics()
         note = f"New: {', '.join(fresh)}; everything else goes on" if fresh else None
         return self._state("The seed is used at the next reset" if reseeded else note)
 
@@ -222,11 +249,13 @@ class Engine:
         return self._begin_named(found[0].recipe, "preset", found[0].label)
 
     def _on_rewind(self, message: dict[str, Any]) -> Reply:
-        self.game, self.journal = self.snapshots.back_to(message.get("step"), self.device)
-        self.recipe = self.journal.recipe
-        self._turns, self.view = recipes.run(self.game), View(self.game)
-        self._history.clear()
-        self._metrics, self._optimal, self._measured_step = [], None, -1
+        game, journal = self.snapshots.back_to(message.get("step"), self.device)
+        view = View(game)
+        self.game, self.journal, self.view, self.recipe = game, journal, view, journal.recipe
+        self._turns, self._broken = recipes.run(game), None
+        self.meter.watch(game)
+        self.meter.forget_turns()
+        self.meter.forget_metrics()
         return self._state(f"Back at step {self.game.step}, with the settings of that moment")
 
     def _on_code(self, message: dict[str, Any]) -> Reply:
@@ -236,9 +265,11 @@ class Engine:
         }, []  # fmt: skip
 
     def _on_save(self, message: dict[str, Any]) -> Reply:
+        self._check_whole()
         path = Path(f"lab-{self.recipe.data}-{self.recipe.seed}-{self.game.step}.safetensors")
         recipes.save(self.game, path)
-        loss_d, loss_g = self._losses
+        self.meter.read()
+        loss_d, loss_g, _, _ = self.meter.last
         measured = {
             "step": self.game.step, "loss_d": _json(loss_d), "loss_g": _json(loss_g),
             "metrics": self.view.metrics(self.game), "recipe": asdict(self.recipe), "python": self.python(),
@@ -251,23 +282,24 @@ class Engine:
         if self.playing:
             self._train_slice(message.get("steps"), message.get("budget_ms", 40))
         wanted = set(message.get("layers", ()))
-        self._measure("optimal" in wanted)
-        arrays = self._recent()
+        optimal = "optimal" in wanted
+        self.meter.measure(self.view, self.game, playing=self.playing, optimal=optimal)
+        arrays = self.meter.recent()
         now = time.perf_counter()
         # Images cost a quarter of a turn and change slowly: while a game of images plays, some frames leave them out.
         if not self.playing or self.view.kind != "images" or self._changed or now - self._drawn_at >= IMAGES_EVERY:
             arrays |= self.view.layers(self.game, wanted)
             self._changed, self._drawn_at = False, now
         gap = None
-        if "optimal" in wanted and self._optimal is not None:
-            arrays["optimal"], gap = self._optimal
-        loss_d, loss_g = self._losses
-        rate = self._turns_lately / self._seconds_lately if self._turns_lately else 0.0
+        if optimal and self.meter.optimal is not None:
+            arrays["optimal"], gap = self.meter.optimal
+        loss_d, loss_g, grad_d, grad_g = self.meter.last
         header = {
-            "type": "frame", "id": message.get("id"), "step": self.game.step, "steps_per_second": round(rate, 1),
+            "type": "frame", "id": message.get("id"), "step": self.game.step,
+            "steps_per_second": round(self.meter.per_second, 1),
             "playing": self.playing, "snapshots": self.snapshots.steps, "memory": self._memory(),
-            "finite": True, "loss_d": _json(loss_d), "loss_g": _json(loss_g), "grad_d": _norm(self.game.D),
-            "grad_g": _norm(self.game.G), "gap": gap, "metrics": self._metrics,
+            "finite": True, "loss_d": _json(loss_d), "loss_g": _json(loss_g), "grad_d": _json(grad_d),
+            "grad_g": _json(grad_g), "gap": gap, "metrics": self.meter.metrics,
             "arrays": [{"name": k, "dtype": _dtype(a), "shape": a.shape} for k, a in arrays.items()],
         }  # fmt: skip
         return header, [memoryview(array.tobytes()) for array in arrays.values()]
@@ -275,63 +307,22 @@ class Engine:
     def _train_slice(self, steps: Any, budget_ms: Any) -> None:
         if steps is not None and (not isinstance(steps, int) or steps < 1):
             raise ValueError(f"steps must be a whole number from 1, got {steps!r}")
-        budget = min(max(float(budget_ms), 1.0), 1000.0) / 1e3
+        if not isinstance(budget_ms, (int, float)):
+            raise ValueError(f"budget_ms must be a number of milliseconds, got {budget_ms!r}")
+        budget = min(max(budget_ms, 1), 1000) / 1e3
         began, first = time.perf_counter(), self.game.step
         while self.playing and (steps is None or self.game.step - first < steps):
             self._turn()
             spent = time.perf_counter() - began
             if steps is None and spent + spent / (self.game.step - first) > budget:  # one more would be too late
                 break
-        self._turns_lately = 0.9 * self._turns_lately + self.game.step - first
-        self._seconds_lately = 0.9 * self._seconds_lately + time.perf_counter() - began
-
-    def _measure(self, optimal: bool) -> None:
-        """Refresh metrics and D*, rarely enough that they take a small share of the time."""
-        now = time.perf_counter()
-        stale = self.game.step != self._measured_step or (optimal and self._optimal is None)
-        if not stale or (self.playing and now - self._measured_at < self._measuring_took / MEASURED_SHARE):
-            return
-        self._metrics = self.view.metrics(self.game)
-        can = self.view.kind != "images" and not self.view.classes
-        self._optimal = self.view.optimal(self.game) if optimal and can else None
-        self._measured_at, self._measured_step = time.perf_counter(), self.game.step
-        self._measuring_took = self._measured_at - now
-
-    def _recent(self) -> Arrays:
-        rows = self._history[:: max(1, math.ceil(len(self._history) / 200))]
-        self._history.clear()
-        return {"history": torch.tensor(rows, dtype=torch.float32).view(-1, 5).numpy()}
+        self.meter.took(self.game.step - first, time.perf_counter() - began)
 
     def _memory(self) -> dict[str, float]:
         return {"used_mb": round(self.snapshots.used_mb, 1), "budget_mb": self.memory_mb}
 
     def _state(self, note: str | None = None) -> Reply:
         return self.state(note), []
-
-
-def _adapted(recipe: Recipe, changed: dict[str, Any]) -> Recipe:
-    """Return the recipe with the changes; networks follow when the data goes from points to images or back."""
-    values = asdict(recipe) | changed
-    known = Recipe(data=changed["data"], points=changed.get("points", "")) if "data" in changed else recipe
-    if len(recipes.sample_shape(known)) != len(recipes.sample_shape(recipe)):
-        model = recipes.named("digits" if len(recipes.sample_shape(known)) == 3 else "ring")
-        values |= {field: getattr(model, field) for field in recipes.ARCHITECTURE}
-    if "data" in changed and changed["data"] != "drawn":
-        values["points"] = ""
-    if "data" in changed and changed["data"] not in CLASSES:
-        values["condition"] = "none"
-    return recipes.from_dict(values)
-
-
-def _refusal(words: str, message: dict[str, Any]) -> Reply:
-    return {"type": "error", "message": words} | ({"id": message["id"]} if "id" in message else {}), []
-
-
-@torch.no_grad()
-def _norm(network: nn.Module) -> float:
-    """Return the L2 norm of the last gradient over all parameters, 0 before the first step."""
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    return torch.cat([gradient.flatten() for gradient in gradients]).norm().item() if gradients else 0.0
 
 
 def _json(value: float) -> float | None:

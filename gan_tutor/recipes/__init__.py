@@ -8,12 +8,13 @@ from gan_tutor.recipes.game import (
     Game,
     build,
     loss_of,
+    placed,
     run,
     schedule_of,
     source,
 )
 from gan_tutor.recipes.memory import Memory, largest_batch, memory
-from gan_tutor.recipes.players import class_count, sample_shape
+from gan_tutor.recipes.players import class_count, parameter_count, sample_shape
 from gan_tutor.recipes.record import Recipe, from_dict, from_json, from_link, to_json, to_link
 from gan_tutor.recipes.steering import (
     ARCHITECTURE,
@@ -58,6 +59,8 @@ __all__ = [
     "loss_of",
     "memory",
     "named",
+    "parameter_count",
+    "placed",
     "play",
     "rebuilt",
     "refused",

@@ -71,10 +71,10 @@ def build(
             their shape.
 
     Raises:
-        ValueError: The recipe asks for what the device does not have.
+        ValueError: There is no such device here, or the recipe asks for what it does not have.
         FileNotFoundError: torchvision's set is not under `data_root`.
     """
-    device = torch.device(device)
+    device = placed(device)
     if recipe.cuda_graph:
         if share.ranks > 1:
             raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
@@ -99,6 +99,25 @@ def build(
         opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
     batches = _batches(recipe, data_source, generator, share)
     return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, 0, share, own_data)
+
+
+def placed(device: str | torch.device) -> torch.device:
+    """Return the device of this name.
+
+    Raises:
+        ValueError: It is no name of a device, or torch finds no such device here.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).strip().splitlines()[0]
+        gpus = torch.cuda.device_count()
+        raise ValueError(
+            f"device must be one that torch finds here, got {str(device)!r}, and it finds {gpus} CUDA GPUs: "
+            f"use device='cpu' ({why})"
+        ) from error
+    return found
 
 
 def _batches(recipe: Recipe, data_source: Any, generator: torch.Generator, share: Share) -> Iterator[Any]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
+import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -31,8 +32,16 @@ def class_count(recipe: Recipe) -> int:
     return 0 if recipe.condition == "none" else CLASSES[recipe.data]
 
 
+def parameter_count(recipe: Recipe) -> int:
+    """Return how many numbers G and D of a recipe learn together, without making them or opening the data."""
+    shape = sample_shape(recipe)
+    with torch.device("meta"):
+        networks_of = generator(recipe, shape), discriminator(recipe, shape)
+    return sum(p.numel() for network in networks_of for p in network.parameters())
+
+
 def generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    """Build the recipe's G for samples of a shape; its weights come from torch's global generator."""
+    """Build the recipe's G for samples of a shape; its weights are drawn as torch's layers draw them."""
     classes = class_count(recipe)
     if not classes:
         return _plain_generator(recipe, shape, recipe.latent_dim)
@@ -66,7 +75,7 @@ def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.
 
 
 def discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    """Build the recipe's D for samples of a shape; its weights come from torch's global generator."""
+    """Build the recipe's D for samples of a shape; its weights are drawn as torch's layers draw them."""
     classes = class_count(recipe)
     if recipe.condition in ("concat", "embedding"):
         # What is appended to a sample: a plane beside an image, coordinates beside a point.

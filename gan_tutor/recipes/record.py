@@ -140,6 +140,11 @@ NOT_NEGATIVE = (
     "seed",
 )  # fmt: skip
 SHARES = ("beta1", "beta2", "ema_decay")
+# Far above every use, and low enough that a link from a stranger cannot ask for any amount of memory or time.
+MOST = {
+    "latent_dim": 8192, "width_g": 4096, "width_d": 4096, "mapping_g": 16384, "refine_g": 64, "depth_g": 64,
+    "depth_d": 64, "penalty_every": 10**9, "batch_size": 2**17, "n_critic": 1000, "steps": 10**12, "seed": 2**53 - 1,
+}  # fmt: skip
 
 
 def _check_types(recipe: Recipe) -> None:
@@ -150,9 +155,16 @@ def _check_types(recipe: Recipe) -> None:
         if allowed and value not in allowed:
             raise ValueError(f"{field.name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
         if hint is float and type(value) is int:
-            object.__setattr__(recipe, field.name, float(value))
+            object.__setattr__(recipe, field.name, _as_float(field.name, value))
         elif not allowed and type(value) is not hint:
             raise ValueError(f"{field.name} must be of type {hint.__name__}, got {value!r}")
+
+
+def _as_float(name: str, value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number below 1.8e308, got one with {value.bit_length()} bits") from None
 
 
 def _check_values(recipe: Recipe) -> None:
@@ -161,14 +173,16 @@ def _check_values(recipe: Recipe) -> None:
 
     for name in POSITIVE + NOT_NEGATIVE + SHARES:
         value = getattr(recipe, name)
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             refuse(f"{name} must be finite, got {value}")
         if name in POSITIVE and value <= 0:
-            refuse(f"{name} must be positive, got {value}")
+            refuse(f"{name} must be positive, got {_digits(value)}")
         if name in NOT_NEGATIVE and value < 0:
-            refuse(f"{name} must be at least 0, got {value}")
+            refuse(f"{name} must be at least 0, got {_digits(value)}")
         if name in SHARES and not 0 <= value < 1:
             refuse(f"{name} must be in [0, 1), got {value}")
+        if value > MOST.get(name, math.inf):
+            refuse(f"{name} must be at most {MOST[name]}, got {_digits(value)}")
     is_image = recipe.data in IMAGE_SETS
     convolutional = [p for p in ("generator", "discriminator") if getattr(recipe, p) != "mlp"]
     if convolutional and not is_image:
@@ -214,6 +228,13 @@ def _check_values(recipe: Recipe) -> None:
         refuse(f"standardize must be False for {recipe.data}: only mixtures can be standardized")
 
 
+def _digits(value: int | float) -> str:
+    """Return a number as text; Python writes no whole number of more than 4300 digits."""
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"a whole number of {value.bit_length()} bits"
+    return str(value)
+
+
 def places(points: str) -> list[tuple[float, float]]:
     """Return the pairs of numbers in the text of a recipe's `points`.
 
@@ -241,7 +262,10 @@ def from_json(text: str) -> Recipe:
     Raises:
         ValueError: The text is no JSON object, or holds an unknown field or an impossible value.
     """
-    values = json.loads(text)
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("a recipe must be a flat JSON object, got brackets nested too deep to read") from None
     if not isinstance(values, dict):
         raise ValueError(f"a recipe must be a JSON object, got {type(values).__name__}")
     return from_dict(values)

@@ -9,7 +9,7 @@ from torch import nn
 
 from gan_tutor import checkpoints, data, networks, training
 from gan_tutor.recipes import players
-from gan_tutor.recipes.game import Game, build, source
+from gan_tutor.recipes.game import Game, build, placed, source
 from gan_tutor.recipes.record import Recipe, from_dict
 from gan_tutor.recipes.seeding import seeded
 from gan_tutor.recipes.steering import HOW, refused, steer
@@ -72,7 +72,7 @@ def resume(
             not those of the run.
     """
     checkpoint = _load(path)
-    trained_on, here = checkpoint.meta["device"], torch.device(device).type
+    trained_on, here = checkpoint.meta["device"], placed(device).type
     if trained_on != here:
         raise ValueError(
             f"{path} was trained on {trained_on} and its random numbers cannot continue on {here}: resume on "

@@ -223,14 +223,75 @@ def test_locked_and_hidden_fields_cannot_be_changed(ask, refused):
         ({"type": "preset", "name": "nope"}, "no preset"),
         ({"type": "step", "what": "x"}, "d, g or turn"),
         ({"type": "hello", "protocol": 9}, "reload the page"),
+        ({"type": "set", "changes": {"width_g": 10**8}}, "width_g must be at most 4096, got 100000000"),
+        ({"type": "set", "changes": {"width_g": 4096, "depth_g": 64}}, "at most 100,000,000 parameters, got 1,05"),
+        ({"type": "set", "changes": {"lr_g": 10**400}}, "lr_g must be a number below 1.8e308, got one with 1329 bits"),
+        ({"type": "set", "changes": {"seed": 10**5000}}, "seed must be at most 9007199254740991, got a whole number"),
+        ({"type": "set", "changes": {1: 2}}, "a recipe has no field 1"),
+        ({"type": "rewind", "step": [0]}, "unhashable"),
+        ({"type": "tick", "id": 1, "layers": 3}, "TypeError"),
+        ({"type": [1]}, "does not know"),
         ({"type": "nope"}, "does not know"),
         ({}, "does not know"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_message_is_answered_in_words_and_changes_nothing(refused, message, said):
     kind = message.pop("type", None)
     assert said in refused(Engine(SMALL), kind, **message)
+
+
+def test_what_is_no_message_is_answered_too():
+    reply, _ = Engine(SMALL).handle("play")
+    assert reply == {"type": "error", "message": "a message must be an object, got str"}
+
+
+def test_a_turn_without_memory_pauses_the_lab_until_it_goes_back(ask, capsys):
+    engine = Engine(SMALL)
+    engine.advance(60)
+    kept = {name: value.clone() for name, value in engine.game.D.state_dict().items()}
+
+    def no_memory(module, inputs):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand many more lines")
+
+    hook = engine.game.G.register_forward_pre_hook(no_memory)
+    ask(engine, "play")
+    reply, _ = engine.handle({"type": "tick", "id": 4, "steps": 1})
+    said = "The turn after step 60 was broken off (RuntimeError: DefaultCPUAllocator: can't allocate memory). Rewind"
+    assert (reply["type"], reply["id"]) == ("error", 4)
+    assert said in reply["message"]
+    assert "Traceback" in capsys.readouterr().err
+    assert not engine.playing
+    hook.remove()
+    for message in ({"type": "step", "what": "turn"}, {"type": "step", "what": "d"}, {"type": "save"}):
+        assert said in engine.handle(message)[0]["message"]
+    assert all(torch.equal(kept[k], v) for k, v in engine.game.D.state_dict().items())
+    ask(engine, "set", changes={"batch_size": 8})
+    ask(engine, "rewind", step=50)
+    engine.advance(10)
+    assert all(torch.equal(kept[k], v) for k, v in engine.game.D.state_dict().items())
+
+
+def test_a_setting_that_cannot_be_played_is_answered_with_a_sentence():
+    engine = Engine(SMALL)
+    engine.handle({"type": "set", "changes": {"channels_last": True}})
+    engine.handle({"type": "play"})
+    for number in range(3):
+        reply, _ = engine.handle({"type": "tick", "id": number, "steps": 1, "layers": LAYERS})
+        assert reply["id"] == number
+        assert reply["type"] == "frame" or "Rewind or reset" in reply["message"]
+
+
+@pytest.mark.parametrize("device", ["nonsense", "meta:x", "cuda:99", -1])
+def test_a_device_that_is_not_here_is_a_value_error(device):
+    with pytest.raises(ValueError, match="device must be one that torch finds here"):
+        Engine(SMALL, device=device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_a_gpu_that_is_not_here_is_a_value_error():
+    with pytest.raises(ValueError, match="finds 0 CUDA GPUs: use device='cpu'"):
+        recipes.build(SMALL, "cuda")
 
 
 def test_divergence_pauses_the_lab_and_says_what_to_do(ask):

@@ -9,7 +9,7 @@ import pytest
 
 from gan_tutor import recipes
 from gan_tutor.recipes import Recipe
-from gan_tutor.recipes.record import places
+from gan_tutor.recipes.record import MOST, places
 
 COUNTS = ("latent_dim", "width_g", "width_d", "penalty_every", "batch_size", "n_critic", "steps")
 RATES = ("lr_g", "lr_d")
@@ -223,3 +223,44 @@ def test_recipes_and_links_of_before_say_bf16(bf16, precision):
 def test_an_old_precision_is_plain_or_refused(values):
     with pytest.raises(ValueError, match="bf16 must be true or false and stand without precision"):
         recipes.from_dict(values)
+
+
+@pytest.mark.parametrize(("field", "most"), MOST.items())
+def test_a_whole_number_has_a_largest_value(field, most):
+    assert getattr(recipes.from_dict({field: most}), field) == most
+    for more in (most + 1, 10**400, 10**5000):
+        with pytest.raises(ValueError, match=f"{field} must be at most {most}, got "):
+            recipes.from_dict({field: more})
+    with pytest.raises(ValueError, match=f"{field} must be "):
+        recipes.from_dict({field: -(10**5000)})
+
+
+def test_every_whole_number_of_a_recipe_is_bounded():
+    whole = {field for field, value in Recipe().__dict__.items() if type(value) is int}
+    assert set(MOST) == whole
+
+
+@pytest.mark.parametrize("field", [name for name, value in Recipe().__dict__.items() if type(value) is float])
+def test_a_whole_number_too_large_for_a_float_is_refused(field):
+    for value in (10**400, -(10**400), 10**5000):
+        with pytest.raises(ValueError, match=f"{field} must be a number below 1.8e308, got one with"):
+            recipes.from_dict({field: value})
+
+
+def test_every_named_recipe_fits_a_lab_and_a_session_has_no_end():
+    for name in recipes.NAMES:
+        recipe = recipes.without_end(recipes.named(name))
+        assert recipe.steps == 10**9
+        assert recipes.parameter_count(recipe) < 100_000_000
+
+
+@pytest.mark.parametrize("name", ["ring", "digits", "digits_projection", "digits_classical", "fashion_modern"])
+def test_parameters_are_counted_without_making_them(name):
+    game = recipes.build(recipes.named(name))
+    expected = sum(p.numel() for network in (game.G, game.D) for p in network.parameters())
+    assert recipes.parameter_count(game.recipe) == expected
+
+
+def test_brackets_without_end_are_refused():
+    with pytest.raises(ValueError, match="flat JSON object"):
+        recipes.from_json("[" * 100_000)

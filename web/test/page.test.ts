@@ -149,7 +149,7 @@ const SITE = {
     points: rule("str"),
     standardize: rule("bool"),
     latent_dim: rule("int", "positive"),
-    width_d: rule("int", "positive"),
+    width_d: { ...rule("int", "positive"), most: 4096 },
     norm_d: rule("str", null, ["none", "batch", "spectral"]),
     condition: rule("str", null, ["none", "auxiliary"]),
     loss: rule("str", null, ["nonsaturating", "hinge", "minimax"]),
@@ -175,7 +175,7 @@ describe("recipes on the page", () => {
     const SITE_WITH = { ...SITE, defaults: { ...SITE.defaults, precision: "float32" } };
     SITE_WITH.rules = {
       ...SITE.rules,
-      precision: { type: "str", choices: ["auto", "float32", "bfloat16"], bound: null },
+      precision: { type: "str", choices: ["auto", "float32", "bfloat16"], bound: null, most: null },
     };
     expect(checked({ bf16: true }, SITE_WITH).precision).toBe("auto");
     expect(checked({ bf16: false }, SITE_WITH).precision).toBe("float32");
@@ -207,6 +207,7 @@ describe("recipes on the page", () => {
     [`#lab=${btoa('{"lr_g":"<img src=x>"}')}`, "lr_g must be a finite number"],
     [`#lab=${btoa('{"n_critic":1.5}')}`, "n_critic must be a whole number, got 1.5"],
     [`#lab=${btoa('{"n_critic":1e9}')}`, "n_critic must be at most"],
+    [`#lab=${btoa('{"width_d":4097}')}`, "width_d must be at most 4096, got 4097"],
     [`#lab=${btoa('{"loss":"bce"}')}`, "loss must be one of nonsaturating, hinge, minimax"],
     [`#lab=${btoa('{"real_target":0.9,"loss":"hinge"}')}`, "label smoothing needs the loss"],
     [`#lab=${btoa('{"data":"drawn"}')}`, "points must hold"],

@@ -22,6 +22,8 @@ export interface Rule {
   choices: Value[] | null;
   /** Bounds of a number: [0, 1) for "share". */
   bound: "positive" | "not negative" | "share" | null;
+  /** The largest number that a recipe may hold, or null. */
+  most: number | null;
 }
 
 const DATA_FIELDS = ["data", "points", "data_root", "standardize"];
@@ -75,7 +77,7 @@ function renamed(values: Record<string, unknown>): Record<string, unknown> {
   return { ...kept, precision: bf16 ? "auto" : "float32" };
 }
 
-function checkedValue(field: string, value: unknown, { type, choices, bound }: Rule): Value {
+function checkedValue(field: string, value: unknown, { type, choices, bound, most }: Rule): Value {
   const shown = JSON.stringify(value)?.slice(0, 40);
   if (choices) {
     if (choices.includes(value as Value)) return value as Value;
@@ -92,6 +94,7 @@ function checkedValue(field: string, value: unknown, { type, choices, bound }: R
   const holds = bound === "positive" ? value > 0 : bound === "not negative" ? value >= 0 : value >= 0 && value < 1;
   if (bound && !holds)
     throw new Refusal(`${field} must be ${bound === "share" ? "in [0, 1)" : bound}, got ${shown}`, field);
+  if (most !== null && value > most) throw new Refusal(`${field} must be at most ${most}, got ${shown}`, field);
   return value;
 }
 
