@@ -123,7 +123,7 @@ class Engine:
 
     def python(self) -> str:
         """Return the program that repeats this session exactly, up to the present step."""
-        return self.journal.program(self.game.step)
+        return self.journal.program(self.game.step, str(self.device))
 
     def advance(self, turns: int) -> None:
         """Play a number of turns, whatever the clock says."""

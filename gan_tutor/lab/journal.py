@@ -38,22 +38,35 @@ class Journal:
         return Journal(self.start, list(self.entries))
 
     def steered(self, step: int, old: Recipe, new: Recipe) -> None:
-        """Note a change of recipe; changes that undo each other at one step leave no trace."""
+        """Note a change of recipe.
+
+        Changes at one step become one, or none if they undo each other, but only if none of them loses state: weights
+        and moments that are gone do not come back with the old recipe.
+        """
         if old == new:
             return
         last = self.entries[-1] if self.entries else None
-        if last is not None and last.step == step and last.recipe is not None and not recipes.rebuilt(old, new):
-            self.entries.pop()
+        if last is not None and last.step == step and last.recipe is not None:
+            before = Journal(self.start, self.entries[:-1]).recipe
+            if not recipes.loses(before, old) and not recipes.loses(old, new):
+                self.entries.pop()
+                if before == new:
+                    return
         self.entries.append(Entry(step, recipe=new))
 
     def single(self, step: int, player: str) -> None:
         """Note that one player was moved alone."""
         self.entries.append(Entry(step, single=player))
 
-    def program(self, step: int) -> str:
+    def program(self, step: int, device: str = "cpu") -> str:
         """Return Python that plays the session again, up to `step`; its last game is equal to this one, bit for bit."""
+        where = "" if device == "cpu" else f", {device!r}"
         lines = ["from dataclasses import replace", "", "from gan_tutor import recipes", ""]
-        lines += [f"recipe = {_constructor(self.start)}", "game = recipes.build(recipes.without_end(recipe))", ""]
+        lines += [
+            f"recipe = {_constructor(self.start)}",
+            f"game = recipes.build(recipes.without_end(recipe){where})",
+            "",
+        ]
         reached, recipe = 0, self.start
         for entry in self.entries:
             reached = _play(lines, reached, entry.step)

@@ -88,14 +88,23 @@ class Lab(anywidget.AnyWidget):
     def run(self, steps: int) -> None:
         """Play a number of turns now, with or without a front end; what is open shows them when it next asks.
 
+        An interrupt stops it after the present turn, so that the game and its program are those of a whole turn.
+
         Raises:
             ValueError: `steps` is negative.
             FloatingPointError: The run diverged; it can be reset or rewound.
+            KeyboardInterrupt: It was interrupted; the turn that was being played is whole.
         """
         if steps < 0:
             raise ValueError(f"steps must be at least 0, got {steps}")
-        with self._turnstile:
-            self.engine.advance(steps)
+        stopped = threading.Event()
+        with kernel.whole(stopped.set), self._turnstile:
+            for _ in range(steps):
+                self.engine.advance(1)
+                if stopped.is_set():
+                    break
+        if stopped.is_set():
+            raise KeyboardInterrupt
 
     def begin(self, recipe: Recipe | str) -> None:
         """Begin another recipe in this lab, at step 0: a Recipe, the name of one, or a link. What is shown follows.

@@ -39,6 +39,11 @@ def rebuilt(old: Recipe, new: Recipe) -> tuple[str, ...]:
     return tuple(name for name, is_new in parts.items() if is_new)
 
 
+def loses(old: Recipe, new: Recipe) -> bool:
+    """Return whether a change loses state, which changing back would not return: players, data or moments."""
+    return bool(rebuilt(old, new)) or old.optimizer != new.optimizer
+
+
 def refused(old: Recipe, new: Recipe) -> list[str]:
     """Return the changes with which a stored game cannot go on, as "width_g 16 (was 8)": networks, data and the seed.
 
@@ -96,7 +101,12 @@ def play(game: Game, until: int) -> None:
 
 
 def step_d(game: Game) -> Tensor:
-    """Move D alone, one optimiser step on fresh samples. Returns D's loss before the step."""
+    """Move D alone, one optimiser step on fresh samples. Returns D's loss before the step.
+
+    The penalty is taken with its plain weight, whatever `penalty_every` says: a step alone is in no k-th turn. That is
+    what the turns take on average. A schedule does not move either: the learning rate stays that of the last turn, and
+    the penalty's weight is the recipe's.
+    """
     x_real, z, g, d = _drawn(game)
     recipe = game.recipe
     term, weight = games.d_term(game)
@@ -104,12 +114,17 @@ def step_d(game: Game) -> Tensor:
 
 
 def step_g(game: Game) -> Tensor:
-    """Move G alone, one optimiser step on fresh samples; its average follows. Returns G's loss before the step."""
+    """Move G alone, one optimiser step on fresh samples. Returns G's loss before the step.
+
+    G's average follows as in the turn that comes next, so early averages do not stick to the first weights. A schedule
+    does not move: the learning rate stays that of the last turn.
+    """
     x_real, z, g, d = _drawn(game)
     recipe = game.recipe
     term, weight = games.g_term(recipe)
     loss_g = training.g_step(g, d, game.opt_g, games.loss_of(recipe), x_real, z, term, weight)
-    training.update_ema(game.ema, game.G, recipe.ema_decay)
+    turn = game.step + 1
+    training.update_ema(game.ema, game.G, min(recipe.ema_decay, turn / (turn + 1)))
     return loss_g
 
 

@@ -2,10 +2,13 @@
 
 import html
 import json
+import os
 import re
+import signal
 from dataclasses import replace
 
 import pytest
+import torch
 
 pytest.importorskip("anywidget", reason="anywidget is not installed: pip install 'gan-tutor[lab]'")
 
@@ -70,3 +73,26 @@ def test_labs_that_keep_pace_are_at_one_step_at_every_frame():
     for turns in (1, 5, 3):
         frames = [engine.handle({"type": "tick", "id": 1, "steps": turns, "layers": []})[0] for engine in engines]
         assert frames[0]["step"] == frames[1]["step"]
+
+
+def test_an_interrupt_stops_a_run_after_a_whole_turn_and_the_cell():
+    shown = lab.Lab(SMALL)
+    turns = []
+
+    def interrupted(module, inputs):
+        turns.append(1)
+        if len(turns) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    hook = shown.engine.game.G.register_forward_pre_hook(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shown.run(50)
+    hook.remove()
+    assert shown.engine.game.step == 5
+    space = {}
+    exec(shown.engine.python(), space)
+    for name in ("G", "D"):
+        ours, theirs = (getattr(game, name).state_dict().values() for game in (shown.engine.game, space["game"]))
+        assert all(map(torch.equal, ours, theirs))
+    shown.run(3)
+    assert shown.engine.game.step == 8

@@ -95,3 +95,39 @@ def test_a_link_gives_the_recipe_back(name):
 def test_a_foreign_link_is_refused_in_words(link, said):
     with pytest.raises(ValueError, match=said):
         recipes.from_link(link)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 500])
+def test_a_step_of_g_alone_moves_its_average_as_the_next_turn_would(steps):
+    game = recipes.build(replace(SMALL, ema_decay=0.9))
+    game.step = steps
+    before = [p.clone() for p in game.ema.parameters()]
+    recipes.step_g(game)
+    decay = min(0.9, (steps + 1) / (steps + 2))
+    for average, old, new in zip(game.ema.parameters(), before, game.G.parameters(), strict=True):
+        assert torch.allclose(average, decay * old + (1 - decay) * new, atol=1e-7)
+    assert not all(map(torch.equal, before, game.ema.parameters()))
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_step_of_d_alone_takes_the_penalty_with_its_plain_weight(every):
+    recipe = replace(SMALL, penalty="r1", penalty_weight=0.3, penalty_every=every)
+    game, bare = recipes.build(recipe), recipes.build(replace(recipe, penalty="none"))
+    drawn_from = game.generator.get_state()
+    loss, plain = recipes.step_d(game), recipes.step_d(bare)
+    again = recipes.build(recipe)
+    again.generator.set_state(drawn_from)
+    x = next(again.batches).requires_grad_()
+    (gradient,) = torch.autograd.grad(again.D(x).sum(), x)
+    r1 = gradient.square().sum(1).mean().item() / 2
+    assert (loss - plain).item() == pytest.approx(0.3 * r1, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [({"lr_g": 0.1, "loss": "hinge", "seed": 4}, False), ({"optimizer": "sgd"}, True), ({"width_d": 9}, True),
+     ({"data": "grid"}, True), ({}, False)],
+)  # fmt: skip
+def test_what_loses_state(change, lost):
+    assert recipes.loses(SMALL, replace(SMALL, **change)) is lost
+    assert recipes.loses(replace(SMALL, **change), SMALL) is lost

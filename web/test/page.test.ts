@@ -140,6 +140,7 @@ const SITE = {
     real_target: 1,
     penalty: "none",
     penalty_weight: 1,
+    optimizer: "adam",
     lr_g: 1e-3,
     n_critic: 1,
     seed: 0,
@@ -156,6 +157,7 @@ const SITE = {
     real_target: rule("float"),
     penalty: rule("str", null, ["none", "r1"]),
     penalty_weight: rule("float", "not negative"),
+    optimizer: rule("str", null, ["adam", "sgd"]),
     lr_g: rule("float", "positive"),
     n_critic: rule("int", "positive"),
     seed: rule("int", "not negative"),
@@ -260,5 +262,27 @@ describe("recipes on the page", () => {
       "recipes.play(game, until=200)",
       "",
     ]);
+  });
+
+  const paths: [string, Recipe[], number][] = [
+    ["moments that are gone", [{ optimizer: "sgd" }, { optimizer: "adam" }], 2],
+    ["networks from the first seed", [{ width_d: 64 }, { seed: 5 }], 2],
+    ["networks that are gone", [{ lr_g: 0.1 }, { width_d: 64 }, { width_d: 128 }, { lr_g: 0.001 }], 4],
+    ["a new rate after a new optimiser", [{ optimizer: "sgd" }, { lr_g: 0.1 }, { lr_g: 0.2 }], 2],
+    ["rates alone", [{ lr_g: 0.1 }, { lr_g: 0.2 }, { loss: "hinge" }], 1],
+    ["changes that undo each other", [{ lr_g: 0.1 }, { lr_g: 0.001 }], 0],
+  ];
+  it.each(paths)("are written one by one at one step if state is lost: %s", (_name, path, steered) => {
+    const journal = new Journal(recipe(), SITE);
+    let now = recipe();
+    for (const changed of path) {
+      const next = recipe({ ...now, ...changed });
+      journal.steered(30, now, next);
+      now = next;
+    }
+    expect(journal.recipe).toEqual(now);
+    const lines = journal.program(35).split("\n");
+    expect(lines.filter((line) => line.startsWith("game = recipes.steer"))).toHaveLength(steered);
+    expect(lines).not.toContain("recipe = replace(recipe, )");
   });
 });

@@ -88,7 +88,7 @@ export class Game {
   stepG(): number {
     this.draw();
     const loss = this.moveG();
-    this.follow(Number(this.recipe.ema_decay));
+    this.follow(Math.min(Number(this.recipe.ema_decay), (this.step + 1) / (this.step + 2)));
     return loss;
   }
 

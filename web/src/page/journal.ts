@@ -2,7 +2,7 @@
 
 import type { Recipe } from "../protocol";
 import type { Site } from "./manifest";
-import { changes, pythonValue, rebuilt } from "./recipes";
+import { changes, loses, pythonValue } from "./recipes";
 
 type Entry = { step: number; recipe: Recipe } | { step: number; single: "d" | "g" };
 
@@ -15,7 +15,12 @@ export class Journal {
   ) {}
 
   get recipe(): Recipe {
-    const steered = this.entries.filter((entry) => "recipe" in entry);
+    return this.recipeAt(this.entries.length);
+  }
+
+  /** The recipe in force after some of the entries. */
+  private recipeAt(count: number): Recipe {
+    const steered = this.entries.slice(0, count).filter((entry) => "recipe" in entry);
     return steered.at(-1)?.recipe ?? this.start;
   }
 
@@ -25,11 +30,17 @@ export class Journal {
     return copy;
   }
 
-  /** Notes a change of recipe; changes that undo each other at one step leave no trace. */
+  /** Notes a change of recipe. Changes at one step become one, or none, but only if none of them loses state. */
   steered(step: number, from: Recipe, to: Recipe): void {
     if (Object.keys(changes(from, to)).length === 0) return;
     const last = this.entries.at(-1);
-    if (last && "recipe" in last && last.step === step && rebuilt(from, to, this.site).length === 0) this.entries.pop();
+    if (last && "recipe" in last && last.step === step) {
+      const before = this.recipeAt(this.entries.length - 1);
+      if (!loses(before, from, this.site) && !loses(from, to, this.site)) {
+        this.entries.pop();
+        if (Object.keys(changes(before, to)).length === 0) return;
+      }
+    }
     this.entries.push({ step, recipe: to });
   }
 

@@ -152,6 +152,11 @@ export function rebuilt(from: Recipe, to: Recipe, site: Site): ("data" | "G" | "
   return (["data", "G", "D"] as const).filter((part) => parts[part]);
 }
 
+/** Whether a change loses state, which changing back would not return: players, data or moments. */
+export function loses(from: Recipe, to: Recipe, site: Site): boolean {
+  return rebuilt(from, to, site).length > 0 || from.optimizer !== to.optimizer;
+}
+
 /** The recipe with some fields changed; networks follow when the data needs others. */
 export function adapted(recipe: Recipe, changed: Record<string, Value>, site: Site): Recipe {
   const values: Recipe = { ...recipe, ...changed };
