@@ -75,10 +75,7 @@ def build(
         FileNotFoundError: torchvision's set is not under `data_root`.
     """
     device = placed(device)
-    if recipe.cuda_graph:
-        if share.ranks > 1:
-            raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
-        capture.require_gpu(device)
+    check_graph(recipe, device, share)
     own_data = data_source is not None
     data_source = (source(recipe) if data_source is None else data_source).to(device)
     with seeded(recipe.seed):
@@ -89,15 +86,10 @@ def build(
     how: Any = {"precision": recipe.precision, "channels_last": recipe.channels_last, "compile": recipe.compile}
     ready_g, ready_d = (parallel.averaged(networks.prepare(network, device=device, **how), share) for network in (G, D))
     generator = torch.Generator(device).manual_seed(recipe.seed)
-    if recipe.instance_noise:
-        ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
-    if recipe.diffaugment:
-        ready_d = networks.DiffAugmented(ready_d, recipe.diffaugment, generator, share)
+    ready_d = judging(recipe, ready_d, generator, share)
     ema = copy.deepcopy(G).requires_grad_(False)
-    opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
-    if recipe.clip:
-        opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
-    batches = _batches(recipe, data_source, generator, share)
+    opt_g, opt_d = optimizers(recipe, G, D)
+    batches = real_batches(recipe, data_source, generator, share)
     return Game(recipe, data_source, G, D, ema, opt_g, opt_d, generator, batches, ready_g, ready_d, 0, share, own_data)
 
 
@@ -120,7 +112,40 @@ def placed(device: str | torch.device) -> torch.device:
     return found
 
 
-def _batches(recipe: Recipe, data_source: Any, generator: torch.Generator, share: Share) -> Iterator[Any]:
+def check_graph(recipe: Recipe, device: torch.device, share: Share) -> None:
+    """Refuse a CUDA graph where there can be none.
+
+    Raises:
+        ValueError: Several processes play the game, or the device is no CUDA device.
+    """
+    if not recipe.cuda_graph:
+        return
+    if share.ranks > 1:
+        raise ValueError(f"cuda_graph needs a game of one process, got {share.ranks}: set cuda_graph=False")
+    capture.require_gpu(device)
+
+
+def judging(recipe: Recipe, ready_d: nn.Module, generator: torch.Generator, share: Share) -> nn.Module:
+    """Return D as it judges samples: through the recipe's noise and augmentation, in place of any that it has."""
+    while isinstance(ready_d, (networks.Noisy, networks.DiffAugmented)):
+        ready_d = ready_d.network
+    if recipe.instance_noise:
+        ready_d = networks.Noisy(ready_d, recipe.instance_noise, generator, share)
+    if recipe.diffaugment:
+        ready_d = networks.DiffAugmented(ready_d, recipe.diffaugment, generator, share)
+    return ready_d
+
+
+def optimizers(recipe: Recipe, G: nn.Module, D: nn.Module) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Return new optimisers of G and D, without memory; D's clips its weights if the recipe says so."""
+    opt_g, opt_d = _optimizer(recipe, G, recipe.lr_g), _optimizer(recipe, D, recipe.lr_d)
+    if recipe.clip:
+        opt_d.register_step_post_hook(lambda *_: penalties.clip_weights(D, recipe.clip))
+    return opt_g, opt_d
+
+
+def real_batches(recipe: Recipe, data_source: Any, generator: torch.Generator, share: Share) -> Iterator[Any]:
+    """Return the recipe's endless batches of real samples; they hold no state but the generator's."""
     drawn = data_source if recipe.augment == "none" else data.Augmented(data_source, recipe.augment)
     draw = data.batches if recipe.condition == "none" else data.labelled_batches
     batches: Iterator[Any] = draw(drawn, recipe.batch_size, generator, share)

@@ -58,12 +58,15 @@ def steer(game: Game, recipe: Recipe) -> Game:
 
     Parts that fit the new recipe are kept with all their state: players, moving average, optimisers' moments, and the
     random numbers. Others are built anew from the recipe's seed (`rebuilt` says which). A new seed rebuilds nothing.
+    If nothing is built anew, the two games share their parts, and nothing is copied: a slider may be moved as it likes.
     Data that were given to `build` stay until the recipe names other data.
 
     Raises:
         ValueError: The recipe is for data of another range than its generator's output, or its data cannot be opened.
     """
     fresh = rebuilt(game.recipe, recipe)
+    if not fresh:
+        return _in_place(game, recipe)
     own_data = game.own_data and recipe.data == game.recipe.data
     kept = game.source if own_data or "data" not in fresh else None
     new = games.build(recipe, game.generator.device, game.share, kept)
@@ -82,6 +85,20 @@ def steer(game: Game, recipe: Recipe) -> Game:
     new.generator.set_state(game.generator.get_state())
     new.step = game.step
     return new
+
+
+def _in_place(game: Game, recipe: Recipe) -> Game:
+    """Return a game of the same players under a recipe of the same networks and data."""
+    games.check_graph(recipe, game.generator.device, game.share)
+    opt_g, opt_d = games.optimizers(recipe, game.G, game.D)
+    if recipe.optimizer == game.recipe.optimizer:
+        opt_g.state.update(game.opt_g.state)
+        opt_d.state.update(game.opt_d.state)
+    return replace(
+        game, recipe=recipe, opt_g=opt_g, opt_d=opt_d,
+        batches=games.real_batches(recipe, game.source, game.generator, game.share),
+        ready_d=games.judging(recipe, game.ready_d, game.generator, game.share),
+    )  # fmt: skip
 
 
 def play(game: Game, until: int) -> None:

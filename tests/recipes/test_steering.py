@@ -1,12 +1,14 @@
 """A game that goes on under another recipe, and links to recipes."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
-from gan_tutor import recipes
-from gan_tutor.recipes import Recipe
+from gan_tutor import data, recipes
+from gan_tutor.recipes import Recipe, players
+from gan_tutor.recipes import game as games
 
 SMALL = Recipe(width_g=8, width_d=8, batch_size=8, steps=10**6)
 
@@ -131,3 +133,91 @@ def test_a_step_of_d_alone_takes_the_penalty_with_its_plain_weight(every):
 def test_what_loses_state(change, lost):
     assert recipes.loses(SMALL, replace(SMALL, **change)) is lost
     assert recipes.loses(replace(SMALL, **change), SMALL) is lost
+
+
+IN_PLACE = [
+    {"lr_g": 3e-4}, {"lr_d": 3e-2, "beta1": 0.1, "beta2": 0.9}, {"loss": "hinge"}, {"penalty": "wgan_gp"},
+    {"penalty": "r1", "penalty_weight": 0.2, "penalty_every": 2}, {"clip": 0.05}, {"instance_noise": 0.3},
+    {"batch_size": 5}, {"n_critic": 3}, {"ema_decay": 0.5}, {"schedule": "cosine", "steps": 40}, {"seed": 9},
+    {"real_target": 0.9}, {"optimizer": "sgd"}, {"optimizer": "rmsprop", "lr_g": 1e-4},
+]  # fmt: skip
+STARTS = {
+    "adam": replace(SMALL, steps=60),
+    "adam, noise, clip, penalty": replace(SMALL, steps=60, instance_noise=0.2, clip=0.3, penalty="r1"),
+    "momentum, by class": replace(SMALL, steps=60, optimizer="sgd", beta1=0.9, lr_g=1e-2, condition="projection"),
+    "rmsprop, spectral": replace(SMALL, steps=60, optimizer="rmsprop", norm_d="spectral", schedule="cosine"),
+}
+
+
+def built_anew(game, recipe):
+    """Steering by the long way: a new game, and every state loaded into it."""
+    new = recipes.build(recipe)
+    for name in ("G", "D", "ema"):
+        getattr(new, name).load_state_dict(copy.deepcopy(getattr(game, name).state_dict()))
+    if recipe.optimizer == game.recipe.optimizer:
+        for name in ("opt_g", "opt_d"):
+            own = getattr(new, name).state_dict()["param_groups"]
+            state = copy.deepcopy(getattr(game, name).state_dict()["state"])
+            getattr(new, name).load_state_dict({"state": state, "param_groups": own})
+    new.generator.set_state(game.generator.get_state())
+    new.step = game.step
+    return new
+
+
+@pytest.mark.parametrize("change", IN_PLACE, ids=lambda change: "-".join(change))
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_steering_in_place_plays_on_as_a_game_built_anew(start, change):
+    game = played(start, 7)
+    recipe = replace(start, **change)
+    expected = built_anew(game, recipe)
+    steered = recipes.steer(game, recipe)
+    for one in (steered, expected):
+        recipes.step_d(one)
+        recipes.play(one, until=15)
+        recipes.step_g(one)
+    assert torch.equal(steered.generator.get_state(), expected.generator.get_state())
+    for name in ("G", "D", "ema"):
+        assert all(map(torch.equal, values(steered, name), values(expected, name)))
+    for name in ("opt_g", "opt_d"):
+        ours, theirs = (getattr(one, name).state_dict() for one in (steered, expected))
+        assert ours["param_groups"] == theirs["param_groups"]
+        assert str(ours["state"]) == str(theirs["state"])
+
+
+def test_noise_and_augmentation_are_changed_and_not_piled_up():
+    start = replace(recipes.named("digits_classical"), norm_d="none", width_g=4, width_d=4, batch_size=4)
+    game = recipes.build(start)
+    for change in ({"instance_noise": 0.2}, {"diffaugment": "color"}, {"instance_noise": 0.4}, {"diffaugment": ""}):
+        game = recipes.steer(game, replace(game.recipe, **change))
+    assert (game.ready_d.sigma, type(game.ready_d.network)) == (0.4, type(recipes.build(start).ready_d))
+    game = recipes.steer(game, start)
+    assert game.ready_d is game.D
+
+
+@pytest.mark.parametrize("change", IN_PLACE, ids=lambda change: "-".join(change))
+def test_a_slider_builds_no_networks_and_opens_no_data(change, monkeypatch):
+    game = played(SMALL, 3)
+    first = game.recipe
+
+    def forbidden(*args, **options):
+        raise AssertionError("built or copied anew")
+
+    for place, name in ((games, "build"), (games, "source"), (copy, "deepcopy"), (players, "generator")):
+        monkeypatch.setattr(place, name, forbidden)
+    steered = recipes.steer(game, replace(first, **change))
+    assert (steered.G, steered.D, steered.ema, steered.source) == (game.G, game.D, game.ema, game.source)
+    assert steered.step == 3
+    assert game.recipe == first
+
+
+def test_data_of_ones_own_stay_when_a_rate_changes():
+    own = data.point([3.0, 3.0])
+    game = recipes.build(SMALL, data_source=own)
+    steered = recipes.steer(game, replace(SMALL, lr_g=0.1))
+    assert steered.own_data
+    assert next(steered.batches).mean().item() == pytest.approx(3.0, abs=0.2)
+
+
+def test_a_graph_needs_a_gpu_after_a_change_too():
+    with pytest.raises(ValueError, match="cuda_graph needs a game on a CUDA GPU"):
+        recipes.steer(recipes.build(SMALL), replace(SMALL, cuda_graph=True))
