@@ -5,6 +5,8 @@ import type { Control, Recipe, Reply } from "./protocol";
 export type MessageHandler = (message: Reply, buffers: DataView[]) => void;
 
 export interface Engine {
+  /** What the lab says when nothing has come for ten seconds, and whether it offers to ask again. */
+  readonly silence: readonly [words: string, retry: boolean];
   send(message: Control): void;
   onMessage(handler: MessageHandler): void;
   close(): void;

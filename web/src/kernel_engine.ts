@@ -11,6 +11,11 @@ export interface WidgetModel {
 }
 
 export class KernelEngine implements Engine {
+  readonly silence = [
+    "No answer from the kernel for 10 seconds. If another cell is running, the lab goes on when it ends. " +
+      "If the kernel has restarted, run this lab’s cell again.",
+    true,
+  ] as const;
   private handler: MessageHandler | null = null;
   private readonly receive = (message: Reply, buffers?: DataView[]) => this.handler?.(message, buffers ?? []);
 

@@ -11,6 +11,7 @@ export interface Recorded {
 type RecordedFrame = { message: FrameReply; buffers: DataView[] };
 
 export class ReplayEngine implements Engine {
+  readonly silence = ["The recording has stopped. Reload the page to start again.", false] as const;
   private handler: MessageHandler | null = null;
   private readonly state: StateReply;
   private readonly code: CodeReply | undefined;

@@ -23,7 +23,7 @@ import { type Act, SlowMotion } from "./slow_motion";
 import { reducedMotion, type Theme } from "./theme";
 import { timeline } from "./timeline";
 import { type Press, transport } from "./transport";
-import { divergedWords, lostWords, savedWords, saveWords } from "./words";
+import { divergedWords, savedWords, saveWords } from "./words";
 
 const BUDGET_MS = 30;
 const CALM_BUDGET_MS = 100;
@@ -195,6 +195,7 @@ export class Session implements Party {
   private receive(message: Reply, buffers: DataView[]): void {
     clearTimeout(this.firstAnswer);
     this.clock.heard();
+    if (this.screen.view.lab.hasAttribute("data-lost")) this.showLost(false); // the first answer may be late too
     if (message.type === "state" || (message.type === "error" && message.id === undefined)) this.clock.settled();
     if (message.type === "state") this.takeState(message);
     else if (message.type === "frame") this.takeFrame(message, buffers);
@@ -288,8 +289,8 @@ export class Session implements Party {
       this.clock.restart();
       this.send({ type: "hello", protocol: PROTOCOL });
     };
-    const button = make("button", { type: "button", click: again }, "Try again");
-    this.screen.complain(lostWords(this.state?.engine ?? "kernel"), button);
+    const [words, retry] = this.engine.silence;
+    this.screen.complain(words, retry ? make("button", { type: "button", click: again }, "Try again") : undefined);
   }
 
   // Beside other labs ------------------------------------------------------------------------------------------------

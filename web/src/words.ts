@@ -6,18 +6,6 @@ import { formatValue } from "./scales";
 
 export const NO_ENGINE = "This lab runs in the notebook.";
 
-const LOST: Record<StateReply["engine"], string> = {
-  kernel:
-    "No answer from the kernel for 10 seconds. If another cell is running, the lab goes on when it ends. " +
-    "If the kernel has restarted, run this lab’s cell again.",
-  page: "The training in this page has stopped answering. Reload the page to start again.",
-  replay: "The recording has stopped. Reload the page to start again.",
-};
-
-export function lostWords(engine: StateReply["engine"]): string {
-  return LOST[engine];
-}
-
 /** What "Save" gives. */
 export function saveWords(engine: StateReply["engine"]): string {
   return engine === "page"

@@ -8,6 +8,7 @@ import { recording, state } from "./synthetic";
 
 /** An engine whose answers the test writes. */
 class Script implements Engine {
+  silence: readonly [string, boolean] = ["No answer.", true];
   sent: Control[] = [];
   closed = false;
   private handler: MessageHandler = () => {};
@@ -68,6 +69,36 @@ describe("a lab with an engine", () => {
     press(".step-d");
     press(".reset");
     expect(engine.sent.slice(2)).toEqual([{ type: "play" }, { type: "step", what: "d" }, { type: "reset" }]);
+  });
+
+  it("says what silence means here, and goes on when the answer comes after all", () => {
+    vi.useFakeTimers();
+    const late = new Script();
+    late.silence = ["Still working.", false];
+    element.connect(late);
+    vi.advanceTimersByTime(11_000);
+    expect(find("[role=alert]").textContent).toBe("Still working.");
+    late.reply(state("points"));
+    expect(find("[role=alert]").hidden).toBe(true);
+    expect(find(".lab").hasAttribute("data-lost")).toBe(false);
+    expect(late.types()).toEqual(["hello", "tick"]);
+    vi.advanceTimersByTime(11_000); // the tick takes long too
+    expect(find("[role=alert]").textContent).toBe("Still working.");
+    late.reply({ type: "error", message: "no memory", id: (late.sent[1] as { id: number }).id });
+    expect(find("[role=alert]").textContent).toBe("no memory");
+    expect(find(".lab").hasAttribute("data-lost")).toBe(false);
+    vi.useRealTimers();
+  });
+
+  it("offers to ask again where an engine may be gone", () => {
+    vi.useFakeTimers();
+    const gone = new Script();
+    element.connect(gone);
+    vi.advanceTimersByTime(11_000);
+    expect(find("[role=alert]").textContent).toBe("No answer.Try again");
+    press("[role=alert] button");
+    expect(gone.types()).toEqual(["hello", "tick", "hello"]);
+    vi.useRealTimers();
   });
 
   it("pauses before it steps or rewinds", () => {

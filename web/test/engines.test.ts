@@ -104,3 +104,11 @@ describe("the page's engines", () => {
     expect(start).toHaveBeenCalledOnce();
   });
 });
+
+describe("a silent engine", () => {
+  it("in a notebook is a kernel that may be gone", () => {
+    const kernel = new KernelEngine({ send: () => {}, on: () => {}, off: () => {} });
+    expect(kernel.silence[0]).toContain("If the kernel has restarted, run this lab’s cell again.");
+    expect(kernel.silence[1]).toBe(true);
+  });
+});

@@ -67,13 +67,16 @@ export class PageLab {
     return lab;
   }
 
-  /** Answers one message; what cannot be done becomes an error, and then nothing has changed. */
+  /** Answers one message; every error becomes a reply, and a foreseen one has changed nothing. */
   async handle(message: Control): Promise<Answer> {
     try {
       return await this.answer(message);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      const reply: ErrorReply = { type: "error", message: error.message, field: error.field };
+      if (!(error instanceof Refusal)) this.playing = false;
+      const reply: ErrorReply =
+        error instanceof Refusal
+          ? { type: "error", message: error.message, field: error.field }
+          : { type: "error", message: `The lab could not do this: ${error instanceof Error ? error.message : error}` };
       return [message.type === "tick" ? { ...reply, id: message.id } : reply, []];
     }
   }

@@ -9,6 +9,11 @@ import type { FromWorker, ToWorker } from "./worker";
 import WORKER from "./worker?text";
 
 export class PageEngine implements Engine {
+  /** A worker cannot be gone without a word: it says so itself when it ends. */
+  readonly silence = [
+    "Still working: this device has needed more than 10 seconds for an answer. The lab goes on when it comes.",
+    false,
+  ] as const;
   private handler: MessageHandler | null = null;
   private readonly worker: Worker;
   private opened = false;

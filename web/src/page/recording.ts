@@ -37,6 +37,7 @@ async function replay({ messages, sizes, data }: Packed): Promise<Engine> {
 
 /** An engine that is still being loaded: messages wait for it. */
 class LateEngine implements Engine {
+  readonly silence = ["The recording is still being loaded. Reload the page if nothing comes.", false] as const;
   private handler: MessageHandler | null = null;
 
   constructor(private readonly coming: Promise<Engine>) {
