@@ -29,6 +29,9 @@ class Lab(anywidget.AnyWidget):
     `lab = Lab(recipes.named("ring"))` shows it as the last line of a cell. It trains only while it is seen and
     playing; interrupting the kernel pauses it. `lab.engine.game` is the game itself.
 
+    An exported page shows `html` if the notebook does not hold the widget's state; nbconvert prefers the state, which
+    draws nothing offline. Export with `--ExecutePreprocessor.store_widget_state=False`.
+
     Args:
         recipe: Where to start: a Recipe, the name of one, or a link to a lab.
         device: "auto" takes a CUDA GPU if there is one.

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 from dataclasses import replace
+from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
@@ -96,3 +98,30 @@ def test_an_interrupt_stops_a_run_after_a_whole_turn_and_the_cell():
         assert all(map(torch.equal, ours, theirs))
     shown.run(3)
     assert shown.engine.game.step == 8
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--execute", "--ExecutePreprocessor.store_widget_state=False"], ["--ClearMetadataPreprocessor.enabled=True"]],
+    ids=["run at once", "run already"],
+)
+def test_an_exported_page_shows_the_text_of_a_lab_offline_as_the_readme_says(options, tmp_path):
+    nbconvert = pytest.importorskip("nbconvert.nbconvertapp", reason="nbconvert is not installed")
+    shown = lab.Lab(SMALL)
+    bundle, _ = shown._repr_mimebundle_()
+    view = "application/vnd.jupyter.widget-view+json"
+    assert bundle[view]["model_id"] == shown.model_id
+    output = nbformat.v4.new_output("display_data", bundle)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("lab.Lab(recipe)", outputs=[output])])
+    state = {shown.model_id: {"model_name": "AnyModel", "model_module": "anywidget", "state": {}}}
+    if options[0] != "--execute":  # what running it has stored
+        notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    without_running = [option for option in options if option != "--execute"]
+    nbconvert.NbConvertApp.launch_instance(
+        [str(tmp_path / "one.ipynb"), "--to", "html", *without_running, "--log-level", "ERROR"]
+    )
+    page = (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "<p>The live lab (ring, nonsaturating loss) plays here" in page
+    for option in options:
+        assert option in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
