@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { apart, coverage, perfectSampler, wasserstein } from "../src/page/coverage";
+import { Game } from "../src/page/game";
 import { normalQuantile } from "../src/page/grids";
 import { Journal } from "../src/page/journal";
 import type { MixtureData, Site } from "../src/page/manifest";
@@ -284,5 +285,40 @@ describe("recipes on the page", () => {
     const lines = journal.program(35).split("\n");
     expect(lines.filter((line) => line.startsWith("game = recipes.steer"))).toHaveLength(steered);
     expect(lines).not.toContain("recipe = replace(recipe, )");
+  });
+});
+
+describe("momentum on the page", () => {
+  it("is kept and begun as torch.optim.SGD does when the slider goes to 0 and back", () => {
+    const block = () => ({ at: [0] });
+    const held = { theta: block(), state_0: block(), state_1: block(), buffers: block() };
+    const next = { theta: block(), state_0: block(), state_1: block(), buffers: block() };
+    const player = { held, next, grad: block(), norm: block(), steps: 0 };
+    const recipe = { optimizer: "sgd", beta1: 0, beta2: 0.9 };
+    let knobs: number[] = [];
+    type Blocks = Record<string, { at: number[] }>;
+    const machine = {
+      spec: () => ({ outputs: [{ name: "theta" }, { name: "state_0" }, { name: "norm" }] }),
+      run: (_: string, from: Blocks, to: Blocks) => {
+        const [lr, momentum, first] = knobs as [number, number, number];
+        const velocity = (1 - first) * momentum * from.state_0!.at[0]! + from.grad!.at[0]!;
+        to.state_0!.at[0] = velocity;
+        to.theta!.at[0] = from.theta!.at[0]! - lr * velocity;
+      },
+    };
+    const numbers = (_: string, values: number[]) => {
+      knobs = values;
+    };
+    const descend = (Game.prototype as unknown as { descend: (...a: unknown[]) => void }).descend;
+    const step = (beta1: number, gradient: number) => {
+      recipe.beta1 = beta1;
+      player.grad.at[0] = gradient;
+      descend.call({ machine, recipe, players: { G: player }, numbers }, "G", 1, 9);
+      return player.held.theta.at[0];
+    };
+    // torch.optim.SGD(lr=1), momentum set as below before each step, gradients 1, 2, 4, 8, 16, 32:
+    expect([step(0, 1), step(0.5, 2), step(0.5, 4), step(0, 8), step(0.5, 16), step(0.5, 32)]).toEqual([
+      -1, -3, -8, -16, -34.5, -75.75,
+    ]);
   });
 });

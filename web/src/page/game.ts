@@ -262,18 +262,21 @@ export class Game {
   private descend(side: Side, rate: number, clip: number): void {
     const { machine, recipe } = this;
     const player = this.players[side];
-    player.steps += 1;
     const program = `${recipe.optimizer}_${side.toLowerCase()}`;
     const [beta1, beta2] = [Number(recipe.beta1), Number(recipe.beta2)];
+    const still = recipe.optimizer === "sgd" && beta1 === 0; // torch keeps no velocity then, and an earlier one as it was
+    if (!still) player.steps += 1;
     const knobs = {
       adam: [rate, 1 - beta1, 1 - beta2, 1 / (1 - beta1 ** player.steps), 1 / (1 - beta2 ** player.steps), clip],
       rmsprop: [rate, 1 - beta2, clip],
-      sgd: [rate, beta1, player.steps === 1 ? 1 : 0, clip],
+      sgd: [rate, beta1, player.steps <= 1 ? 1 : 0, clip],
     }[String(recipe.optimizer) as "adam" | "rmsprop" | "sgd"];
     const { theta, state_0, state_1 } = player.held;
     const blocks = { theta, state_0, state_1, grad: player.grad, knobs: this.numbers("knobs", knobs) };
     machine.run(program, blocks, { ...player.next, norm: player.norm });
-    for (const { name } of machine.spec(program).outputs) if (name !== "norm") change(player, name as "theta");
+    for (const { name } of machine.spec(program).outputs) {
+      if (name !== "norm" && !(still && name === "state_0")) change(player, name as "theta");
+    }
   }
 
   /** The moving average follows G: average + (1 - decay) (G - average). */
