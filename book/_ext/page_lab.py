@@ -55,7 +55,7 @@ def prepare(app: Sphinx, env: Any) -> None:
     cache = Path(app.srcdir) / "_build" / "page_engine"
     folder = Path(app.outdir) / "_static" / "lab"
     logger.info("compiling the labs of %d recipes for the page (kept in _build/page_engine)", len(wanted))
-    recordings = site.write(folder, wanted, cache)
+    recordings = site.write(folder, wanted, cache, tell=logger.info)
     for path in set(recordings.values()):
         picture = cache / f"{path.stem}.png"
         if not picture.is_file():

@@ -1,10 +1,13 @@
 """A run of the notebook's engine, kept for pages that cannot train, and for the figure of a page without JavaScript."""
 
+import ast
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import gan_tutor
@@ -15,16 +18,15 @@ from gan_tutor.recipes import Recipe
 
 LAYERS = ("field", "arrows", "manifold", "optimal", "histograms")
 FRAMES = 40
-PLAYED = ("losses", "penalties", "objectives", "networks", "data", "evaluation", "training", "recipes", "lab")
 TURNS = {"points": 1600, "line": 1600, "images": 600}
 
 
 def record(recipe: Recipe, cache: str | Path) -> Path:
     """Play a recipe for some hundred turns, keep the engine's replies as a script in `cache`, and return its path.
 
-    Its name is a hash of the recipe and of the library's source: a change of either makes it anew.
+    Its name is a hash of all its causes: a change of the recipe, of the library or of PyTorch makes it anew.
     """
-    name = f"recording-{cause(recipes.to_json(recipe))}"
+    name = "recording-" + cause(recipes.to_json(recipe), "gan_tutor.page_engine.recording")
     path = Path(cache) / f"{name}.js"
     if path.is_file():
         return path
@@ -63,14 +65,48 @@ def frames(path: str | Path) -> list[tuple[dict[str, Any], dict[str, NDArray[Any
     return found
 
 
-def cause(what: str, rooms: tuple[str, ...] = PLAYED) -> str:
-    """Return a short hash of a text and of the library's source on which it depends: equal causes, equal results."""
-    digest = hashlib.sha256(what.encode())
-    library = Path(gan_tutor.__file__).parent
-    for room in rooms:
-        place = library / room
-        for path in (
-            sorted([*place.rglob("*.py"), *place.rglob("*.c")]) if place.is_dir() else [place.with_suffix(".py")]
-        ):
-            digest.update(path.read_bytes())
+def cause(what: str, module: str) -> str:
+    """Return a short hash of all that decides what a module makes of a text: equal causes, equal results.
+
+    These are the text, PyTorch's version, and the source of the module and of every file of the library that it
+    imports, directly or through others.
+    """
+    digest = hashlib.sha256(f"{torch.__version__} {what}".encode())
+    for path in sources_of(module):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def sources_of(module: str) -> list[Path]:
+    """Return the files of the library that a module is made of: its own, those that it imports, and so on, sorted.
+
+    C sources, embedded data and weights beside a Python file belong to it.
+    """
+    found: set[Path] = set()
+    left = [module]
+    while left:
+        path = _file_of(left.pop())
+        if path is not None and path not in found:
+            found |= {path, *path.parent.glob("*.c"), *path.parent.glob("embedded/*"), *path.parent.glob("weights/*")}
+            left += _imported(path)
+    return sorted(found)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the source file of a module of the library; None for a name in a module and for other packages."""
+    parts = module.split(".")
+    place = Path(gan_tutor.__file__).parents[1].joinpath(*parts)
+    if parts[0] != "gan_tutor":
+        return None
+    if (place / "__init__.py").is_file():
+        return place / "__init__.py"
+    return place.with_suffix(".py") if place.with_suffix(".py").is_file() else None

@@ -3,14 +3,14 @@
 Every file is a classic script that leaves one object behind, so it loads from a server and from a folder alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from gan_tutor import data, recipes
 from gan_tutor.lab.controls import CONTROLS, PRESETS
-from gan_tutor.page_engine import bundle, manifest, recording
+from gan_tutor.page_engine import bundle, lowering, manifest, recording
 from gan_tutor.page_engine.scripts import as_json, packed, script
 from gan_tutor.recipes import Recipe
 from gan_tutor.recipes.record import CLASSES, MOST, NOT_NEGATIVE, POSITIVE, SHARES
@@ -18,22 +18,33 @@ from gan_tutor.recipes.record import CLASSES, MOST, NOT_NEGATIVE, POSITIVE, SHAR
 VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
-COMPILED = ("losses", "penalties", "objectives", "optimizers", "networks", "recipes", "page_engine")
 _NOT_COMPILED = {"precision", "channels_last", "compile", "condition"}
 
 
-def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> dict[str, Path]:
+Tell = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Tell nobody."""
+
+
+def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path, tell: Tell = _silent) -> dict[str, Path]:
     """Write everything that the labs of a site need, and return the recording of each recipe, by its link.
 
     Args:
         folder: Where the site's scripts go; made if it is missing. Those of an earlier build are removed.
         wanted: The recipes of the labs on the pages. Those of the presets are added.
         cache: Where bundles and recordings are kept between builds, by their contents' causes.
+        tell: Gets a line before each piece of work that takes seconds or minutes.
     """
     folder, cache = Path(folder), Path(cache)
     on_pages = list(wanted)
-    written = write_programs(folder, [*on_pages, *(preset.recipe for preset in PRESETS)], cache)
-    recordings = {recipes.to_link(recipe): recording.record(recipe, cache) for recipe in on_pages}
+    written = write_programs(folder, [*on_pages, *(preset.recipe for preset in PRESETS)], cache, tell)
+    recordings = {}
+    for number, recipe in enumerate(on_pages, 1):
+        what = f"{recipe.data}, {recipe.loss}, {recipe.generator} G, seed {recipe.seed}"
+        tell(f"recording {number} of {len(on_pages)}: {what}")
+        recordings[recipes.to_link(recipe)] = recording.record(recipe, cache)
     for path in set(recordings.values()):
         _copy(path, folder)
         written.add(path.name)
@@ -43,11 +54,11 @@ def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path) -> di
     return recordings
 
 
-def write_programs(folder: str | Path, played: Iterable[Recipe], cache: str | Path) -> set[str]:
+def write_programs(folder: str | Path, played: Iterable[Recipe], cache: str | Path, tell: Tell = _silent) -> set[str]:
     """Write what the page needs to play some recipes: the list, programs and pixels. Return the names of the files."""
     folder, played = Path(folder), list(played)
     folder.mkdir(parents=True, exist_ok=True)
-    bundles = compiled(played, Path(cache))
+    bundles = compiled(played, Path(cache), tell)
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
     sources |= {name: density(name) for name in DENSITIES}
     for path in bundles:
@@ -60,16 +71,18 @@ def write_programs(folder: str | Path, played: Iterable[Recipe], cache: str | Pa
     return {"site.js", *(path.name for path in bundles), *(f"{name}.js" for name in images)}
 
 
-def compiled(played: Iterable[Recipe], cache: Path) -> list[Path]:
+def compiled(played: Iterable[Recipe], cache: Path, tell: Tell = _silent) -> list[Path]:
     """Return the bundles that serve some recipes, one for each pair of architectures.
 
-    What is in the cache for the same architectures and the same source of the library is not traced again.
+    What is in the cache for the same architectures, source of the library, PyTorch and compiler is not traced again.
     """
     pairs = {as_json([manifest.matching(recipe), recipes.sample_shape(recipe)]): recipe for recipe in played}
     found = []
-    for pair, recipe in pairs.items():
-        note = cache / f"bundle-{recording.cause(pair, COMPILED)}.txt"
+    for number, (pair, recipe) in enumerate(pairs.items(), 1):
+        cause = recording.cause(f"{pair} {lowering.compiler()}", "gan_tutor.page_engine.bundle")
+        note = cache / f"bundle-{cause}.txt"
         if not note.is_file() or not (cache / note.read_text(encoding="utf-8")).is_file():
+            tell(f"compiling programs {number} of {len(pairs)}: {recipe.generator} G, {recipe.discriminator} D")
             cache.mkdir(parents=True, exist_ok=True)
             note.write_text(bundle.build(recipe, cache).name, encoding="utf-8")
         found.append(cache / note.read_text(encoding="utf-8"))

@@ -1,11 +1,17 @@
 """What the site's build writes for its labs: the list of settings, and recordings for pages that cannot train."""
 
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+import gan_tutor
 from gan_tutor import recipes
 from gan_tutor.lab import Engine
 from gan_tutor.lab.controls import CONTROLS, PRESETS
@@ -55,10 +61,45 @@ def test_a_recording_is_the_engines_run(tmp_path, monkeypatch):
     assert path.stat().st_mtime_ns == before
 
 
-def test_causes_differ_by_recipe_and_by_source(monkeypatch, tmp_path):
-    first = recording.cause("a")
-    assert first == recording.cause("a") != recording.cause("b")
-    assert recording.cause("a", ("losses",)) not in (first, recording.cause("a", ("penalties",)))
+RECORDING, BUNDLE = "gan_tutor.page_engine.recording", "gan_tutor.page_engine.bundle"
+
+
+def test_causes_differ_by_text_module_and_version_of_torch(monkeypatch):
+    first = recording.cause("a", RECORDING)
+    assert first == recording.cause("a", RECORDING) != recording.cause("b", RECORDING)
+    assert recording.cause("a", BUNDLE) != first
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    assert recording.cause("a", RECORDING) != first
+
+
+@pytest.mark.parametrize("module", [RECORDING, BUNDLE])
+def test_the_causes_are_the_files_that_python_loads(module):
+    """Against Python itself: what importing a recording's or a bundle's parts loads is among its sources."""
+    program = f"import {module}, sys; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('gan_tutor')))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    told = {str(path) for path in recording.sources_of(module)}
+    # Packages' fronts and what only they load (the notebook's widget, the sweep) decide nothing here.
+    for name in ("share", "capture", "parallel", "checkpoints", "training", "losses", "penalties", "recipes/game"):
+        file = str(Path(gan_tutor.__file__).parent / f"{name}.py")
+        assert file in told
+        assert file in loaded
+    rooms = {Path(path).parent.name for path in told}
+    assert rooms >= {"networks", "data", "recipes", "page_engine", "embedded"}
+    assert ("weights" in rooms) is (module == RECORDING)  # distances are shown in a recording only
+
+
+def test_a_changed_source_is_another_cause(monkeypatch, tmp_path):
+    copy = tmp_path / "gan_tutor"
+    shutil.copytree(Path(gan_tutor.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(gan_tutor, "__file__", str(copy / "__init__.py"))
+    before = [recording.cause("a", module) for module in (RECORDING, BUNDLE)]
+    for name in ("share.py", "capture.py", "parallel.py", "checkpoints.py", "page_engine/kernels.c"):
+        (copy / name).write_bytes((copy / name).read_bytes() + b"\n")
+        after = [recording.cause("a", module) for module in (RECORDING, BUNDLE)]
+        assert all(a != b for a, b in zip(before, after, strict=True)), name
+        before = after
+    (copy / "cli" / "runs.py").write_text("")
+    assert [recording.cause("a", module) for module in (RECORDING, BUNDLE)] == before
 
 
 def test_scripts_give_back_what_they_hold():
