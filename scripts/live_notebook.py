@@ -62,11 +62,20 @@ class Kernel:
         self.client.context.destroy(linger=0)
 
     def _execute(self, code: str, expression: str) -> Any:
+        """Run code, then return an expression's value; ask again while the kernel drops what was waiting.
+
+        After a cell that raises, a kernel answers "aborted" to every request that was queued behind the cell.
+        """
         asked = {"said": expression}
-        reply = self.client.execute(
-            code, silent=True, store_history=False, user_expressions=asked, reply=True, timeout=120
-        )
-        content = reply["content"]
+        until = time.monotonic() + 30
+        while True:
+            reply = self.client.execute(
+                code, silent=True, store_history=False, user_expressions=asked, reply=True, timeout=120
+            )
+            content = reply["content"]
+            if content["status"] != "aborted" or time.monotonic() > until:
+                break
+            time.sleep(0.1)
         result = content["user_expressions"]["said"] if content["status"] == "ok" else content
         if result["status"] != "ok":
             raise RuntimeError("\n".join(result.get("traceback", [str(result)])))
