@@ -1,19 +1,21 @@
 # The book and its library. `make` alone lists what can be done.
-# Needs: make, git, Python >= 3.11. Uses uv if it is installed, else pip.
+# Needs: make, git, Python >= 3.11. scripts/install.py uses uv if it is there or pip can fetch it, else pip.
 
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-test
 SITE := _build/html
+LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 240
 
 # One thread for each process: tiny networks are slower with several, and results repeat exactly.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help book test lab serve notebooks pdf clean
+.PHONY: help book test lab serve notebooks pdf lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,23 +25,24 @@ help:
 	@echo "make serve      serve the built site on http://localhost:$(PORT) (PORT=...)"
 	@echo "make notebooks  execute the notebooks that changed, and store them"
 	@echo "make pdf        print the built site as one PDF, _build/gan-tutor.pdf (needs Chromium)"
+	@echo "make lock       write the locks of the environment anew from pyproject.toml (needs uv)"
 	@echo "make clean      remove the built site and caches (keeps .venv)"
 
+# What a reader needs and what the tests need besides are two locks; the second holds all of the first.
 $(STAMP): requirements.lock pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed, but '$(PYTHON)' is: $$("$(PYTHON)" --version 2>&1)." >&2; \
-	  echo "Install one and name it: make book PYTHON=python3.12" >&2; exit 1; }
-	@echo "Installing into $(VENV); this can take some minutes the first time."
-	@if command -v uv >/dev/null 2>&1; then \
-	  { [ -x $(RUN) ] || uv venv --quiet --python "$(PYTHON)" $(VENV); } && \
-	  uv pip install --quiet --compile-bytecode --python $(RUN) --require-hashes -r requirements.lock && \
-	  uv pip install --quiet --python $(RUN) --no-deps -e .; \
-	else \
-	  { [ -x $(RUN) ] || "$(PYTHON)" -m venv $(VENV); } && \
-	  $(RUN) -m pip install --quiet --require-hashes -r requirements.lock && \
-	  $(RUN) -m pip install --quiet --no-deps -e .; \
-	fi
+	@"$(PYTHON)" scripts/install.py $(VENV) requirements.lock
 	@touch $(STAMP)
+
+$(TEST_STAMP): requirements-test.lock pyproject.toml
+	@"$(PYTHON)" scripts/install.py $(VENV) requirements-test.lock
+	@touch $(STAMP) $(TEST_STAMP)
+
+# Versions that a lock names already stay; delete the line, or the file, to get newer ones.
+lock:
+	$(LOCKING) pyproject.toml --all-extras -o requirements-test.lock
+	$(LOCKING) pyproject.toml --extra lab --extra page --extra classroom --extra book \
+	  -c requirements-test.lock -o requirements.lock
+	$(LOCKING) --group install -o requirements-uv.lock
 
 book: $(STAMP)
 	$(VENV)/bin/jupyter-book build -W -n --keep-going --all .
@@ -48,7 +51,7 @@ book: $(STAMP)
 	@echo "  $(CURDIR)/$(SITE)/index.html"
 
 # Every check runs even if one before it failed; skipped tests are listed with their reasons.
-test: $(STAMP)
+test: $(TEST_STAMP)
 	@failed=""; \
 	check() { name="$$1"; shift; echo; echo "== $$name"; "$$@" || failed="$$failed [$$name]"; }; \
 	check "style" $(RUN) -m ruff check .; \
@@ -73,7 +76,7 @@ notebooks: $(STAMP)
 	$(RUN) scripts/notebooks.py links
 	$(RUN) scripts/notebooks.py run
 
-pdf: $(STAMP)
+pdf: $(TEST_STAMP)
 	@[ -f $(SITE)/index.html ] || $(MAKE) book
 	$(RUN) scripts/pdf.py
 

@@ -1,8 +1,10 @@
-"""pyproject.toml, requirements.lock and environment.yml describe one environment."""
+"""pyproject.toml, the locks, environment.yml and the Makefile describe one environment; readers get less of it."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -13,26 +15,87 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-PINS = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", LOCK, re.MULTILINE)
-REQUIREMENTS = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# What `make book` and `make lab` install: the site's builder, the labs, and the grader, which runs notebooks by nbval.
+READERS = ("lab", "page", "classroom", "book")
+REQUIREMENTS = {
+    "requirements.lock": [*PROJECT["dependencies"], *chain(*(EXTRAS[name] for name in READERS))],
+    "requirements-test.lock": [*PROJECT["dependencies"], *chain(*EXTRAS.values())],
+    "requirements-uv.lock": PYPROJECT["dependency-groups"]["install"],
+}
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
+# Only tests need these; a reader's disk and minutes are not spent on them.
+TEST_TOOLS = {
+    "axe-playwright-python", "build", "codespell", "hatchling", "mypy", "nbgrader", "onnxruntime", "playwright", "pot",
+    "pytest-xdist", "ruff", "scikit-learn", "torch-fidelity", "torchmetrics", "wasmtime",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS)
-def test_lock_satisfies_pyproject(requirement: str) -> None:
+def text(lock: str) -> str:
+    return (ROOT / lock).read_text(encoding="utf-8")
+
+
+def entries(lock: str) -> list[str]:
+    return re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", text(lock)).strip())
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirement"), [(lock, one) for lock, wanted in REQUIREMENTS.items() for one in dict.fromkeys(wanted)]
+)
+def test_lock_satisfies_pyproject(lock: str, requirement: str) -> None:
     wanted = Requirement(requirement)
     name = canonicalize_name(wanted.name)
-    versions = [version for pinned, version in PINS if canonicalize_name(pinned) == name]
-    assert versions, f"requirements.lock lacks {name}"
+    versions = [version for pinned, version in PIN.findall(text(lock)) if canonicalize_name(pinned) == name]
+    assert versions, f"{lock} lacks {name}: make lock"
     assert [version for version in versions if version not in wanted.specifier] == []
 
 
-def test_every_pin_has_a_hash_and_names_no_host() -> None:
-    entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", LOCK).strip())
-    assert len(entries) == len(PINS) > 100
-    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
-    assert "://" not in LOCK
+@pytest.mark.parametrize("lock", REQUIREMENTS)
+def test_every_pin_has_a_hash_and_names_no_host(lock: str) -> None:
+    assert len(entries(lock)) == len(PIN.findall(text(lock))) > (0 if lock == "requirements-uv.lock" else 100)
+    assert [entry.split()[0] for entry in entries(lock) if "--hash=sha256:" not in entry] == []
+    assert "://" not in text(lock)
+
+
+def test_the_readers_lock_is_the_tests_lock_without_the_test_tools() -> None:
+    readers, all_of_it = ({canonicalize_name(n): v for n, v in PIN.findall(text(lock))} for lock in LOCKS)
+    assert readers.items() <= all_of_it.items()
+    assert all_of_it.keys() >= TEST_TOOLS
+    assert not readers.keys() & TEST_TOOLS
+    of_tests_alone = {canonicalize_name(Requirement(one).name) for one in EXTRAS["test"]} - {
+        canonicalize_name(Requirement(one).name) for one in REQUIREMENTS["requirements.lock"]
+    }
+    assert of_tests_alone - {"packaging", "pyyaml"} <= TEST_TOOLS, "a new test tool: add it to TEST_TOOLS"
+
+
+LOCKS = ("requirements.lock", "requirements-test.lock")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
+@pytest.mark.parametrize(
+    ("target", "lock"),
+    [("book", 0), ("lab", 0), ("serve", 0), ("notebooks", 0), ("test", 1), ("pdf", 1)],
+)
+def test_make_installs_what_a_target_needs_and_no_more(target: str, lock: int) -> None:
+    command = ["make", "--dry-run", "VENV=there_is_no_such_folder", target]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"scripts/install\.py \S+ (\S+)", said)[0] == LOCKS[lock]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
+def test_make_lock_writes_every_lock_from_the_extras_it_must_hold() -> None:
+    said = subprocess.run(["make", "--dry-run", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    all_of_it, readers, uv = said.replace("\\\n", "").strip().splitlines()
+    assert "--all-extras" in all_of_it
+    assert all_of_it.endswith("-o requirements-test.lock")
+    assert tuple(re.findall(r"--extra (\w+)", readers)) == READERS
+    assert readers.endswith("-o requirements.lock")
+    assert "-c requirements-test.lock" in readers, "one version of a package in both"
+    assert "--group install" in uv
+    assert uv.endswith("-o requirements-uv.lock")
+    assert all("--generate-hashes" in one and "--no-emit-index-url" in one for one in (all_of_it, readers, uv))
 
 
 def test_environment_yml_installs_the_lock() -> None:
