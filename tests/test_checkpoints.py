@@ -293,6 +293,50 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch, bro
     assert recipes.resume(saved).step == 6
 
 
+def test_all_bytes_are_handed_to_the_system_before_it_is_asked_to_store_them(tmp_path, monkeypatch):
+    """A machine that stops after the renaming must not leave a short file: fsync sees all of it, renaming is last."""
+    seen, fsync, rename = [], os.fsync, os.replace
+
+    def watched_fsync(descriptor):
+        seen.append(("stored", os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    def watched_replace(source, target):
+        seen.append(("renamed", Path(source).stat().st_size))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    checkpoints.write(tmp_path / "c", b"x" * 100)  # less than Python keeps back
+    assert seen == [("stored", 100), ("renamed", 100)]
+    assert (tmp_path / "c").read_bytes() == b"x" * 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that begins inside a call")
+def test_two_processes_that_write_one_file_at_once_each_write_a_whole_one(tmp_path, monkeypatch):
+    """The first is stopped between its last byte and its renaming; the second writes a longer file meanwhile."""
+    path, fsync, child = tmp_path / "c", os.fsync, []
+
+    def stopped(descriptor):
+        child.append(os.fork())
+        if child[0] == 0:
+            status = 1
+            try:
+                monkeypatch.undo()
+                checkpoints.write(path, b"second" * 50)
+                status = 0 if path.read_bytes() == b"second" * 50 else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child[0], 0)[1]) == 0
+        assert path.read_bytes() == b"second" * 50
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    checkpoints.write(path, b"first")
+    assert path.read_bytes() == b"first"
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
 def test_unfinished_files_are_swept_up_and_no_others(tmp_path):
     path = tmp_path / "c[1].safetensors"
     for name in (

@@ -57,3 +57,36 @@ def test_rows_move_as_if_alone(name):
         for whole, part in zip(together, alone, strict=True):
             torch.testing.assert_close(whole[row], part, rtol=1e-6, atol=0)
     assert torch.equal(together[0][2], theta[2])
+
+
+def test_the_velocity_of_sgd_starts_as_the_gradient_whatever_was_there():
+    update, _ = OPTIMIZERS["sgd"]
+    theta, old, gradient = torch.randn(3, 5)
+    moved, velocity, _ = update(theta, old, old, gradient, torch.tensor([0.1, 0.8, 1.0, LARGEST]))
+    assert torch.equal(velocity, gradient)
+    torch.testing.assert_close(moved, theta - 0.1 * gradient)
+    moved, velocity, _ = update(theta, old, old, gradient, torch.tensor([0.1, 0.8, 0.0, LARGEST]))
+    torch.testing.assert_close(velocity, 0.8 * old + gradient)
+    torch.testing.assert_close(moved, theta - 0.1 * (0.8 * old + gradient))
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd"])
+def test_state_that_is_not_used_passes_through(name):
+    update, _ = OPTIMIZERS[name]
+    theta, first, unused, gradient = torch.rand(4, 6)
+    assert torch.equal(update(theta, first, unused, gradient, torch.tensor(knobs(name, 0.1, 2)))[2], unused)
+
+
+def test_the_smallest_gradients_meet_epsilon_outside_the_root():
+    """eps is added to the root of v: where |gradient| is eps, one step of Adam or RMSprop is lr / 2."""
+    gradient, zero = torch.tensor([1e-8, -1e-8, 1.0]), torch.zeros(3)
+    for name, settings in (("adam", [0.1, 0.5, 0.01, 2.0, 100.0, LARGEST]), ("rmsprop", [0.1, 1.0, LARGEST])):
+        moved, *_ = OPTIMIZERS[name][0](zero, zero, zero, gradient, torch.tensor(settings))
+        torch.testing.assert_close(moved, torch.tensor([-0.05, 0.05, -0.1]), rtol=1e-4, atol=0), name
+
+
+def test_both_sides_are_clipped():
+    for name, (update, _) in OPTIMIZERS.items():
+        theta, zero = torch.tensor([3.0, -3.0, 0.25, -0.25]), torch.zeros(4)
+        moved, *_ = update(theta, zero, zero, zero, torch.tensor(knobs(name, 0.1, 1, clip=0.5)))
+        assert moved.tolist() == [0.5, -0.5, 0.25, -0.25], name

@@ -230,9 +230,10 @@ def check_clip_weights(penalties):
     assert torch.equal(D.weight, torch.tensor([[-0.01, -0.01, 0.0], [0.005, 0.01, 0.01]]))
     assert torch.equal(D.bias, torch.tensor([0.01, -0.004]))
     assert all(a is b and a.requires_grad for a, b in zip(parameters, D.parameters(), strict=True))
-    for limit in (0.0, -0.01):
+    for limit in (0.0, -0.01, math.inf, -math.inf, math.nan):
         with pytest.raises(ValueError, match="limit must be positive and finite, got"):
             penalties.clip_weights(D, limit)
+    assert D.weight.abs().max() == 0.01
 
 
 def check_unequal_batches(penalties):
@@ -243,6 +244,34 @@ def check_unequal_batches(penalties):
         assert penalties.r1_r2(quadratic, first, second).item() == pytest.approx(expected.item(), rel=1e-5)
         both = penalties.r1(quadratic, first, second) + penalties.r2(quadratic, first, second)
         assert both.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def check_half_precision(penalties):
+    """Half-precision gradients are squared and summed in float32: 300^2 + 400^2 is infinite in float16."""
+    for dtype in (torch.float16, torch.bfloat16):
+        w = torch.tensor([304.0, 404.0], dtype=dtype)  # exact in both
+        n = int(w[0]) ** 2 + int(w[1]) ** 2
+        x_real, x_fake = batch((8, 2), 1).to(dtype), batch((8, 2), 2).to(dtype)
+        expected = {"r1": n / 2, "r2": n / 2, "r1_r2": n, "wgan_gp": (math.sqrt(n) - 1) ** 2}
+        for name, value in expected.items():
+            extra = {"u": share(8).to(dtype)} if name == "wgan_gp" else {}
+            got = penalties.PENALTIES[name](lambda x, w=w: (x * w).sum(1), x_real, x_fake, **extra)
+            assert got.dtype == torch.float32, (name, dtype)
+            assert got.item() == pytest.approx(value, rel=1e-6), (name, dtype)
+
+
+def check_samples_stay_constants_inside_a_transform(penalties):
+    """Inside torch.func the samples are constants too: what they were made of gets no gradient from the penalty."""
+    x_real, x_fake = batch((8, 2), 1), batch((8, 2), 2)
+    for name, penalty in penalties.PENALTIES.items():
+        extra = {"u": share(8)} if name == "wgan_gp" else {}
+
+        def value(scale, slope, penalty=penalty, extra=extra):
+            return penalty(lambda x: slope * quadratic(x), scale * x_real, scale * x_fake, **extra)
+
+        scale, slope = torch.tensor(1.5), torch.tensor(2.0)
+        assert torch.func.grad(value, argnums=0)(scale, slope).item() == 0, name
+        assert torch.func.grad(value, argnums=1)(scale, slope).abs().item() > 0.1, name
 
 
 CHECKS = [

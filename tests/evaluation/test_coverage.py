@@ -1,6 +1,7 @@
 """Mode coverage against counts by hand, simulation, and what a perfect sampler can reach."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,6 +69,51 @@ def test_few_samples_cannot_hit_all_modes_of_a_grid():
     hits = [coverage(grid.sample(n, torch.Generator().manual_seed(s)), grid).modes for s in range(60)]
     assert np.mean(hits) == pytest.approx(perfect_sampler(grid, n).modes, abs=1.0)
     assert 10 < perfect_sampler(grid, n).modes < 20
+
+
+def test_three_sigma_itself_is_outside():
+    """Distances that floats hold exactly: 1.5 for sigma 0.5, and the largest number below."""
+    line = data.mixture_1d((0.0, 16.0), (0.5, 0.5))
+    below = torch.nextafter(torch.tensor(1.5), torch.tensor(0.0)).item()
+    got = coverage(torch.tensor([[1.5], [-1.5], [below], [-below], [16 + 1.5], [16 - 1.25]]), line)
+    assert got.counts.tolist() == [2, 1]
+    assert got.high_quality == 0.5
+
+
+@pytest.mark.parametrize("n", [100, 150])
+def test_where_quality_is_low_the_ceiling_counts_high_quality_samples_only(n):
+    """In 8 dimensions a third of exact samples lies beyond 3 sigma; against a simulation, and in closed form."""
+    places = torch.cartesian_prod(*[torch.tensor([-7.0, 7.0])] * 8)[:100]
+    clouds = SimpleNamespace(name="clouds", means=places, sigmas=torch.ones(100), weights=torch.full((100,), 0.01))
+    best, quality = perfect_sampler(clouds, n), stats.chi2.cdf(9, 8)
+    assert best.high_quality == pytest.approx(quality, abs=1e-6)
+    assert quality < 0.7
+    assert best.reverse_kl == pytest.approx(99 / (2 * quality * n), rel=1e-5)
+    assert best.modes == round(100 * (1 - (1 - 0.01 * quality) ** n))
+    assert torch.allclose(best.counts, torch.full((100,), 0.01 * quality * n, dtype=torch.float64), rtol=1e-5)
+    found = []
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        modes = torch.randint(100, (n,), generator=generator)
+        found.append(coverage(places[modes] + torch.randn(n, 8, generator=generator), clouds))
+    assert np.mean([c.high_quality for c in found]) == pytest.approx(best.high_quality, abs=0.03)
+    assert np.mean([c.modes for c in found]) == pytest.approx(best.modes, abs=2.5)
+
+
+def test_unequal_weights_are_the_reference_of_the_reverse_kl():
+    """KL(shares || weights) by hand, where shares equal the weights and where they are their reverse."""
+    line = data.mixture_1d((0.0, 10.0), (0.5, 0.5), (0.75, 0.25))
+    even = coverage(torch.tensor([[0.0], [0.1], [-0.1], [10.0], [5.0]]), line)
+    odd = coverage(torch.tensor([[0.0], [10.0], [10.1], [9.9], [5.0]]), line)
+    assert even.reverse_kl == pytest.approx(0, abs=1e-7)
+    assert odd.reverse_kl == pytest.approx(0.25 * math.log(1 / 3) + 0.75 * math.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_perfect_sampler_draws_at_least_one_sample(n):
+    with pytest.raises(ValueError, match=f"n must be at least 1, got {n}"):
+        perfect_sampler(data.ring(), n)
+    assert perfect_sampler(data.ring(), 1).modes == 1
 
 
 def test_counts_by_hand():

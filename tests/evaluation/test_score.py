@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy import optimize, spatial, stats
 
 from gan_tutor import data, evaluation
 from gan_tutor.evaluation import score
@@ -47,6 +48,26 @@ def test_the_real_draws_come_from_the_given_generator():
         score(samples, data.two_moons(), torch.Generator().manual_seed(s))["wasserstein"] for s in (0, 0, 1)
     )
     assert first == again != other
+
+
+@pytest.mark.parametrize(("make", "n"), [(data.two_moons, 60), (data.gaussian, 1003)])
+def test_the_ceiling_is_the_distance_of_a_second_draw_to_the_first(make, n):
+    """At most 1000 points of each, drawn one after the other; the same draw against itself would give 0."""
+    source = make()
+    samples = source.sample(n, torch.Generator().manual_seed(5)) + 1
+    got = score(samples, source, torch.Generator().manual_seed(6))
+    generator, k = torch.Generator().manual_seed(6), min(n, 1000)
+    real, again = (source.sample(k, generator).numpy() for _ in range(2))
+
+    def distance(a, b):
+        if a.shape[1] == 1:
+            return stats.wasserstein_distance(a[:, 0], b[:, 0])
+        costs = spatial.distance.cdist(a, b)
+        return costs[optimize.linear_sum_assignment(costs)].mean()
+
+    assert got["wasserstein"] == pytest.approx(distance(samples[:k].numpy(), real), rel=1e-4)
+    assert got["perfect_wasserstein"] == pytest.approx(distance(again, real), rel=1e-4)
+    assert 0 < got["perfect_wasserstein"] < 0.5 < got["wasserstein"]
 
 
 def test_images_get_feature_distances(generator):

@@ -220,3 +220,95 @@ def test_a_subpixel_layer_is_a_transposed_convolution_with_a_6x6_kernel():
     assert torch.allclose(G.net[-2](convolution(x)), expected, atol=1e-6)
     assert G(torch.randn(5, 8)).shape == (5, 3, 28, 28)
     assert count(G) - count(networks.DCGANGenerator(8, channels=3, width=4)) == (4 * 12 * 9 + 12) - (4 * 3 * 16 + 3)
+
+
+def normalised(x, norm):
+    """BatchNorm over batch and pixels, with its own scale and shift."""
+    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, correction=0)
+    scale, shift = norm.weight.view(1, -1, 1, 1), norm.bias.view(1, -1, 1, 1)
+    return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
+
+
+@pytest.mark.parametrize("subpixel", [False, True])
+@pytest.mark.parametrize(("mapping", "refine"), [(0, 0), (6, 2)])
+def test_a_dcgan_generator_is_its_layers_in_order(subpixel, mapping, refine):
+    """linear (ReLU, linear), each convolution after norm and ReLU, tanh at the end and no ReLU before it."""
+    G = networks.DCGANGenerator(5, channels=2, width=3, mapping=mapping, refine=refine, subpixel=subpixel)
+    for p in G.parameters():
+        nn.init.normal_(p, 0, 0.3)
+    layers = iter([m for m in G.net if any(True for _ in m.parameters(recurse=False))])
+    z = torch.randn(4, 5)
+    first = next(layers)
+    h = nn.functional.linear(z, first.weight, first.bias)
+    if mapping:
+        second = next(layers)
+        h = nn.functional.linear(h.relu(), second.weight, second.bias)
+    h = h.view(4, 6, 7, 7)
+    for _ in range(refine):
+        h, convolution = normalised(h, next(layers)).relu(), next(layers)
+        h = nn.functional.conv2d(h, convolution.weight, convolution.bias, padding=1)
+    h, doubling = normalised(h, next(layers)).relu(), next(layers)
+    h = nn.functional.conv_transpose2d(h, doubling.weight, doubling.bias, 2, 1)
+    h, last = normalised(h, next(layers)).relu(), next(layers)
+    if subpixel:
+        h = nn.functional.conv2d(h, last.weight, last.bias, padding=1)  # channel 4 c + 2 a + b is pixel (a, b) of c
+        h = h.view(4, 2, 2, 2, 14, 14).permute(0, 1, 4, 2, 5, 3).reshape(4, 2, 28, 28)
+    else:
+        h = nn.functional.conv_transpose2d(h, last.weight, last.bias, 2, 1)
+    assert list(layers) == []
+    assert last.bias is not None
+    assert torch.allclose(G(z), h.tanh(), atol=1e-5)
+    assert h.min() < -0.5 < 0.5 < h.max()
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_a_dcgan_discriminator_is_its_layers_in_order(norm):
+    """Convolutions of stride 2, a norm on all but the first, LeakyReLU after each, and a linear layer."""
+    D, x = networks.DCGANDiscriminator(channels=2, size=32, width=3, norm=norm), torch.randn(4, 2, 32, 32)
+    for p in D.parameters():
+        nn.init.normal_(p, 0, 0.3)
+    layers = iter([m for m in D.hidden if any(True for _ in m.parameters(recurse=False))])
+    h = x
+    for k in range(3):
+        convolution = next(layers)
+        h = nn.functional.conv2d(h, convolution.weight, convolution.bias, 2, 1)
+        if norm == "batch" and k:
+            assert convolution.bias is None
+            h = normalised(h, next(layers))
+        h = nn.functional.leaky_relu(h, 0.2)
+    assert list(layers) == []
+    assert torch.allclose(D.features(x), h.flatten(1), rtol=1e-4, atol=1e-4)
+    expected = nn.functional.linear(h.flatten(1), D.last.weight, D.last.bias).flatten()
+    assert torch.allclose(D(x), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_a_space_to_depth_discriminator_is_its_layers_in_order():
+    D, x = networks.SpaceToDepthDiscriminator(channels=2, size=12, width=4, hidden=5), torch.randn(4, 2, 12, 12)
+    for p in D.parameters():
+        nn.init.normal_(p, 0, 0.3)
+    first, second, hidden = (m for m in D.hidden if any(True for _ in m.parameters()))
+    blocks = x.view(4, 2, 3, 4, 3, 4).permute(0, 1, 3, 5, 2, 4).reshape(4, 32, 3, 3)
+    h = nn.functional.leaky_relu(nn.functional.conv2d(blocks, first.weight, first.bias, padding=1), 0.2)
+    h = nn.functional.leaky_relu(nn.functional.conv2d(h, second.weight, second.bias, 2, 1), 0.2)
+    assert h.shape == (4, 6, 2, 2)
+    h = nn.functional.leaky_relu(nn.functional.linear(h.flatten(1), hidden.weight, hidden.bias), 0.2)
+    assert torch.allclose(D.features(x), h, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(D(x), nn.functional.linear(h, D.last.weight, D.last.bias).flatten(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("output", ["linear", "tanh"])
+def test_mlps_are_their_layers_in_order(output):
+    G = networks.MLPGenerator(3, (2, 4), width=5, depth=2, output=output)
+    D = networks.MLPDiscriminator((2, 4), width=5, depth=2)
+    z, x = torch.randn(6, 3), torch.randn(6, 2, 4)
+
+    def hidden(h, network, activation):
+        for layer in (network.hidden[0], network.hidden[2]):
+            h = activation(nn.functional.linear(h, layer.weight, layer.bias))
+        return h
+
+    made = nn.functional.linear(hidden(z, G, torch.relu), G.last.weight, G.last.bias)
+    assert torch.allclose(G(z), (made.tanh() if output == "tanh" else made).view(6, 2, 4), atol=1e-6)
+    features = hidden(x.flatten(1), D, lambda h: nn.functional.leaky_relu(h, 0.2))
+    assert torch.allclose(D.features(x), features, atol=1e-6)
+    assert torch.allclose(D(x), nn.functional.linear(features, D.last.weight, D.last.bias).flatten(), atol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gan_tutor import networks
+from gan_tutor.share import Share
 
 
 def linear():
@@ -38,6 +39,31 @@ def test_no_noise_is_d_itself_with_features_and_condition(generator):
     assert torch.equal(noisy.features(x, y), D.features(x, y))
     auxiliary = networks.AuxiliaryDiscriminator(networks.MLPDiscriminator((2,), width=8), 8, 3)
     assert torch.equal(networks.Noisy(auxiliary, 0.0, generator).classify(x), auxiliary.classify(x))
+
+
+def test_logits_features_and_classes_are_those_of_the_blurred_samples():
+    """Each call equals D at x + sigma e, with e drawn here from a generator in the same state."""
+    plain = networks.MLPDiscriminator((2,), width=8)
+    projection = networks.ProjectionDiscriminator(networks.MLPDiscriminator((2,), width=8), torch.nn.Embedding(3, 8))
+    auxiliary = networks.AuxiliaryDiscriminator(networks.MLPDiscriminator((2,), width=8), 8, 3)
+    x, y = torch.randn(6, 2), torch.tensor([0, 1, 2, 0, 1, 2])
+    blurred = x + 0.7 * torch.randn(6, 2, generator=torch.Generator().manual_seed(4))
+    for D, method, rest in (
+        (plain, "forward", ()), (plain, "features", ()),
+        (projection, "forward", (y,)), (projection, "features", (y,)), (auxiliary, "classify", ()),
+    ):  # fmt: skip
+        noisy = networks.Noisy(D, 0.7, torch.Generator().manual_seed(4))
+        assert torch.allclose(getattr(noisy, method)(x, *rest), getattr(D, method)(blurred, *rest), atol=1e-6)
+        assert not torch.allclose(getattr(D, method)(x, *rest), getattr(D, method)(blurred, *rest), atol=1e-2)
+
+
+def test_two_processes_blur_their_rows_as_one_process_blurs_all():
+    D, x = linear(), torch.randn(8, 2)
+    whole = networks.Noisy(D, 0.7, torch.Generator().manual_seed(4))(x)
+    for rank in (0, 1):
+        rows = slice(4 * rank, 4 * rank + 4)
+        part = networks.Noisy(D, 0.7, torch.Generator().manual_seed(4), Share(rank, 2))(x[rows])
+        assert torch.allclose(part, whole[rows], atol=1e-6)
 
 
 def test_negative_noise_is_refused(generator):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from gan_tutor import losses, networks, penalties
 from gan_tutor.networks.residual import ResidualBlock
@@ -45,6 +46,69 @@ def test_a_block_is_the_identity_at_first_and_not_after_a_step():
     assert block.first.weight.std().item() == pytest.approx(math.sqrt(2 / 1.04 / 72 / 4), rel=0.1)
     torch.optim.SGD(block.parameters(), 0.1).step()
     assert not torch.equal(block(x), x)
+
+
+def by_hand(x, block):
+    """x + conv(act(conv(act(x)))) from the block's weights alone."""
+    inner = F.conv2d(F.leaky_relu(x, 0.2), block.first.weight, block.first.bias, padding=1)
+    return x + F.conv2d(F.leaky_relu(inner, 0.2), block.second.weight, None, padding=1)
+
+
+def moved(network):
+    """The network away from its start, where every block is the identity."""
+    for p in network.parameters():
+        nn.init.normal_(p, 0, 0.2)
+    return network
+
+
+def test_a_block_adds_its_branch_to_what_came_in():
+    block, x = moved(ResidualBlock(3, 2)), torch.randn(4, 3, 6, 6)
+    assert torch.allclose(block(x), by_hand(x, block), atol=1e-6)
+
+
+def test_the_players_are_their_layers_in_order():
+    """z -> linear -> blocks, doubled -> act, conv, tanh; x -> conv -> blocks, halved -> act -> linear."""
+    G, z = moved(networks.ResidualGenerator(5, channels=2, size=28, width=2)), torch.randn(3, 5)
+    D, x = moved(networks.ResidualDiscriminator(channels=2, size=28, width=2)), torch.randn(3, 2, 28, 28)
+    weights = iter([m for m in G.modules() if isinstance(m, (nn.Linear, nn.Conv2d))])
+    layers = [m for m in G.modules() if isinstance(m, (nn.Linear, nn.Conv2d, ResidualBlock))]
+    outer = [m for m in layers if not any(m in set(b.modules()) for b in layers if isinstance(b, ResidualBlock)) or
+             isinstance(m, ResidualBlock)]  # fmt: skip
+    first, block_1, narrow_1, block_2, narrow_2, block_3, last = outer
+    assert next(weights) is first
+    h = by_hand(F.linear(z, first.weight, first.bias).view(3, 8, 7, 7), block_1)
+    for narrow, block in ((narrow_1, block_2), (narrow_2, block_3)):
+        h = F.conv2d(h, narrow.weight)
+        h = by_hand(h.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3), block)
+    expected = F.conv2d(F.leaky_relu(h, 0.2), last.weight, last.bias, padding=1).tanh()
+    assert torch.allclose(G(z), expected, atol=1e-5)
+    entry, block_1, wide_1, block_2, wide_2, block_3 = D.hidden[:6]
+    h = by_hand(F.conv2d(x, entry.weight, entry.bias, padding=1), block_1)
+    for wide, block in ((wide_1, block_2), (wide_2, block_3)):
+        h = by_hand(F.conv2d(h, wide.weight, stride=2), block)
+    h = F.leaky_relu(h, 0.2).flatten(1)
+    assert torch.allclose(D.features(x), h, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(D(x), F.linear(h, D.last.weight, D.last.bias).flatten(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_every_layer_starts_with_its_own_gain(depth):
+    """Standard deviation gain / sqrt(inputs): sqrt(2 / 1.04) after an activation, over sqrt(blocks) in a block."""
+    G = networks.ResidualGenerator(64, channels=3, size=28, width=24, depth=depth)
+    D = networks.ResidualDiscriminator(channels=3, size=28, width=24, depth=depth)
+    after, in_block = math.sqrt(2 / 1.04), math.sqrt(2 / 1.04 / (3 * depth))
+    for network in (G, D):
+        blocks = [m for m in network.modules() if isinstance(m, ResidualBlock)]
+        inner = {id(b.first): in_block for b in blocks} | {id(b.second): 0.0 for b in blocks}
+        layers = [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+        assert len(blocks) == 3 * depth
+        for layer in layers:
+            gain = inner.get(id(layer), after if layer is layers[-1] else 1.0)
+            expected = gain / math.sqrt(layer.weight[0].numel())
+            sure = 5 / math.sqrt(2 * layer.weight.numel())  # five standard errors of a standard deviation
+            assert layer.weight.square().mean().sqrt().item() == pytest.approx(expected, rel=sure)
+            assert layer.bias is None or not layer.bias.any()
+        assert layers[-1].bias is not None
 
 
 def deviations(network, inputs, kinds):

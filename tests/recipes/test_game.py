@@ -8,6 +8,7 @@ from torch import nn
 
 from gan_tutor import data, losses, networks, penalties, recipes, training
 from gan_tutor.recipes import Recipe
+from gan_tutor.recipes import game as games
 
 SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=4)
 IMAGES = replace(SMALL, data="digits", latent_dim=4, width_g=4, width_d=4, batch_size=8, steps=2)
@@ -210,3 +211,66 @@ def test_source_opens_the_recipe_s_data():
 ])  # fmt: skip
 def test_the_shape_of_a_sample_is_known_without_its_files(name, shape):
     assert recipes.sample_shape(replace(SMALL, data=name)) == shape
+
+
+@pytest.mark.parametrize("recipe", [SMALL, replace(IMAGES, generator="dcgan", discriminator="dcgan", norm_d="batch")])
+def test_g_is_made_before_d_from_one_seed(recipe):
+    """The weights are those that torch draws after manual_seed, G's first."""
+    game = recipes.build(replace(recipe, seed=5))
+    torch.manual_seed(5)
+    if recipe.data == "ring":
+        G, D = networks.MLPGenerator(2, (2,), width=8), networks.MLPDiscriminator((2,), width=8)
+    else:
+        G, D = networks.DCGANGenerator(4, width=4), networks.DCGANDiscriminator(width=4)
+    assert equal(state(game.G, game.D, game.ema), state(G, D, G))
+
+
+@pytest.mark.parametrize("name", penalties.PENALTIES)
+@pytest.mark.parametrize("policy", ["color,cutout", ""])
+def test_the_penalty_looks_through_the_augmentation(name, policy):
+    """It is the formula's value of D(T(x)), every T and share drawn here from a generator in the same state."""
+    recipe = replace(IMAGES, discriminator="space_to_depth", penalty=name, diffaugment=policy, penalty_weight=0.3)
+    game = recipes.build(recipe)
+    for p in game.D.parameters():
+        nn.init.normal_(p, 0, 0.1)
+    penalty, weight = games.d_term(game)
+    x_real, x_fake = torch.rand(2, 5, 1, 28, 28) * 2 - 1
+    generator = torch.Generator()
+    generator.set_state(game.generator.get_state())
+    mixed = torch.cat([x_real, x_fake]) if name == "r1_r2" else {"r1": x_real, "r2": x_fake}.get(name)
+    if name == "wgan_gp":
+        u = torch.rand(5, generator=generator).view(5, 1, 1, 1)
+        mixed = u * x_real + (1 - u) * x_fake
+    mixed = mixed.clone().requires_grad_()
+    changed = mixed
+    if policy:
+        draws = torch.rand(len(mixed), networks.diffaugment.DRAWS, generator=generator)
+        changed = networks.diffaugment.diffaugment(mixed, networks.changes(policy), draws)
+    (gradient,) = torch.autograd.grad(game.D(changed).sum(), mixed)
+    squares = gradient.flatten(1).square().sum(1)
+    expected = {
+        "r1": squares.mean() / 2, "r2": squares.mean() / 2, "r1_r2": squares.mean(),
+        "wgan_gp": (squares.sqrt() - 1).square().mean(),
+    }[name]  # fmt: skip
+    assert penalty(game.ready_d, x_real, x_fake).item() == pytest.approx(expected.item(), rel=1e-4)
+    assert weight == 0.3
+
+
+def test_the_penalty_looks_past_the_noise():
+    game = recipes.build(replace(SMALL, penalty="r2", instance_noise=0.5, penalty_weight=0.7))
+    penalty, weight = games.d_term(game)
+    x = torch.randn(5, 2)
+    assert penalty(game.ready_d, x, x).item() == pytest.approx(penalties.r2(game.D, x, x).item(), rel=1e-6)
+    assert weight == 0.7
+
+
+def test_data_and_latents_come_from_the_recipe_s_seed_in_turn():
+    """A turn draws its real batch, then its latents, from one generator with the recipe's seed."""
+    recipe = replace(SMALL, seed=9, steps=1)
+    generator = torch.Generator().manual_seed(9)
+    x, z = data.ring().sample(16, generator), torch.randn(16, 2, generator=generator)
+    game = recipes.build(recipe)
+    expected = losses.nonsaturating.d(game.D(x), game.D(game.G(z))).item()
+    (record,) = recipes.run(game)
+    assert record.loss_d.item() == pytest.approx(expected, rel=1e-6)
+    assert torch.equal(game.generator.get_state(), generator.get_state())
