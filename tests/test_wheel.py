@@ -57,6 +57,7 @@ def test_the_wheel_holds_modules_data_weights_and_notices(wheel):
         "gan_tutor/data/embedded/NOTICE.md",
         "gan_tutor/evaluation/weights/digits.safetensors", "gan_tutor/evaluation/weights/fashion.safetensors",
         "gan_tutor/evaluation/weights/digits.json", "gan_tutor/evaluation/weights/fashion.json",
+        "gan_tutor/evaluation/weights/floors.json",
     } <= names  # fmt: skip
     licences = {name.split("licenses/")[1] for name in names if "/licenses/" in name}
     assert licences == {"LICENSE", "LICENSE-text", "gan_tutor/data/embedded/NOTICE.md"}

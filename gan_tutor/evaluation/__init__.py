@@ -12,7 +12,7 @@ from gan_tutor.evaluation.distances import (
     precision_recall,
 )
 from gan_tutor.evaluation.dynamics import consensus, dirac_eigenvalues, dirac_field, eigenvalues, play
-from gan_tutor.evaluation.features import FeatureNetwork, class_accuracy, feature_facts, feature_network
+from gan_tutor.evaluation.features import FeatureNetwork, class_accuracy, feature_facts, feature_network, frechet_floor
 from gan_tutor.evaluation.inception import inception_features, inception_fid, inception_kid
 from gan_tutor.evaluation.inception_score import inception_score
 from gan_tutor.evaluation.memorisation import Memorisation, memorisation
@@ -51,6 +51,7 @@ __all__ = [
     "feature_facts",
     "feature_network",
     "frechet_distance",
+    "frechet_floor",
     "frechet_infinity",
     "game_value",
     "inception_features",

@@ -148,8 +148,10 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     """Improved precision and recall: is a sample within the other set's k-nearest-neighbour balls?
 
     Precision is the share of fakes that lie in the ball of at least one real sample, whose radius is the
-    distance to that sample's k-th nearest other real; recall is the same with the sets exchanged. Both grow
-    with the size of the set whose balls are used: compare at equal sizes.
+    distance to that sample's k-th nearest other real; recall is the same with the sets exchanged. Both depend
+    on the size of the set whose balls are used. A small set has large balls, because its samples lie far
+    apart, so it covers too much: 10 real images of digits have a recall of 1, 100 and 1000 have .87. Compare
+    at equal sizes.
 
     Args:
         real: features `(N, F)`, N > k.

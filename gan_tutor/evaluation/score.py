@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_tutor.evaluation.coverage import coverage, perfect_sampler
 from gan_tutor.evaluation.distances import frechet_distance, kernel_distance, precision_recall
-from gan_tutor.evaluation.features import feature_facts, feature_network
+from gan_tutor.evaluation.features import feature_network, frechet_floor
 from gan_tutor.evaluation.stacked import perfect_stacked, stacked_score
 from gan_tutor.evaluation.theory import wasserstein, wasserstein_1d
 
@@ -18,17 +18,18 @@ class NoMeasure(ValueError):
 
 
 def score(samples: Tensor, source: Any, generator: torch.Generator | None = None) -> dict[str, float]:
-    """Measure samples against their source, beside what a perfect sampler would get.
+    """Measure samples against their source, beside what a perfect sampler would get with as many samples.
 
     * A mixture with several modes, 6 sigma apart or more: `modes`, `high_quality`, `reverse_kl`, and the same of a
       perfect sampler.
-    * Any other density: `wasserstein` to fresh real points (up to 1000), and the same between two real draws.
+    * Any other density: `wasserstein` of up to 1000 samples to as many fresh real points, and the same between two real
+      draws of that size.
     * `digits` and `fashion`: `frechet_distance`, `kernel_distance`, `precision` and `recall` to the source's images, on
-      the features of the shipped classifier, and the Fréchet distance of 1000 held-out real images as the floor.
+      the features of the shipped classifier, and as the floor the Fréchet distance of as many held-out real images.
     * `stacked_digits`: `modes` and `kl`, and the same of a perfect sampler.
 
     Args:
-        samples: Generated samples (N, *shape).
+        samples: Generated samples (N, *shape), of any float type and on any device.
         source: A density or an image set.
         generator: Randomness of the real draws.
 
@@ -79,7 +80,7 @@ def _features(samples: Tensor, source: Any) -> dict[str, float]:
     precision, recall = precision_recall(real, fake)
     return {
         "frechet_distance": frechet_distance(fake, real),
-        "floor_frechet_distance": feature_facts(source.name)["frechet_floor"],
+        "floor_frechet_distance": frechet_floor(source.name, len(samples)),
         "kernel_distance": kernel_distance(fake, real),
         "precision": precision,
         "recall": recall,

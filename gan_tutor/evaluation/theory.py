@@ -83,7 +83,8 @@ def wasserstein_1d(a: Tensor, b: Tensor) -> float:
     """
     if a.ndim != 1 or a.shape != b.shape or len(a) == 0:
         raise ValueError(f"a and b must both have shape (N,), got {tuple(a.shape)} and {tuple(b.shape)}")
-    return (a.double().sort().values - b.double().sort().values).abs().mean().item()
+    a, b = a.detach().cpu().double(), b.detach().cpu().double()
+    return (a.sort().values - b.sort().values).abs().mean().item()
 
 
 def wasserstein(a: Tensor, b: Tensor) -> float:
@@ -96,7 +97,10 @@ def wasserstein(a: Tensor, b: Tensor) -> float:
     """
     if a.ndim != 2 or a.shape != b.shape or len(a) == 0:
         raise ValueError(f"a and b must both have shape (N, d), got {tuple(a.shape)} and {tuple(b.shape)}")
-    cost = torch.cdist(a.double(), b.double()).cpu().numpy()
+    # Differences, and no matrix product: that leaves a distance between equal points far from the origin.
+    cost = torch.cdist(
+        a.detach().cpu().double(), b.detach().cpu().double(), compute_mode="donot_use_mm_for_euclid_dist"
+    ).numpy()
     return float(cost[linear_sum_assignment(cost)].mean())
 
 

@@ -158,7 +158,7 @@ def _scores(fake: Tensor, source: Any, generator: torch.Generator) -> dict[str, 
     distance = evaluation.frechet_distance(network.features(fake.cpu()), _real_features(source.name))
     return {
         "frechet_distance": distance,
-        "floor_frechet_distance": evaluation.feature_facts(source.name)["frechet_floor"],
+        "floor_frechet_distance": evaluation.frechet_floor(source.name, len(fake)),
     }
 
 

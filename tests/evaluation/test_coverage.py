@@ -88,7 +88,6 @@ def test_where_quality_is_low_the_ceiling_counts_high_quality_samples_only(n):
     best, quality = perfect_sampler(clouds, n), stats.chi2.cdf(9, 8)
     assert best.high_quality == pytest.approx(quality, abs=1e-6)
     assert quality < 0.7
-    assert best.reverse_kl == pytest.approx(99 / (2 * quality * n), rel=1e-5)
     assert best.modes == round(100 * (1 - (1 - 0.01 * quality) ** n))
     assert torch.allclose(best.counts, torch.full((100,), 0.01 * quality * n, dtype=torch.float64), rtol=1e-5)
     found = []
@@ -98,6 +97,9 @@ def test_where_quality_is_low_the_ceiling_counts_high_quality_samples_only(n):
         found.append(coverage(places[modes] + torch.randn(n, 8, generator=generator), clouds))
     assert np.mean([c.high_quality for c in found]) == pytest.approx(best.high_quality, abs=0.03)
     assert np.mean([c.modes for c in found]) == pytest.approx(best.modes, abs=2.5)
+    assert np.mean([c.reverse_kl for c in found]) == pytest.approx(best.reverse_kl, abs=0.05)
+    many = perfect_sampler(clouds, 1000)
+    assert many.reverse_kl == pytest.approx(99 / (2 * quality * 1000), rel=1e-5)
 
 
 def test_unequal_weights_are_the_reference_of_the_reverse_kl():
@@ -186,3 +188,69 @@ def test_samples_of_another_shape_are_refused(shape):
 def test_a_point_has_no_modes_to_cover():
     with pytest.raises(ValueError, match="point has a sigma of 0"):
         coverage(torch.zeros(5, 1), data.point())
+
+
+@pytest.mark.parametrize(("radius", "sigma"), [(1000.0, 0.05), (50.0, 0.005), (2.0, 0.02)])
+def test_quality_and_counts_are_exact_at_any_radius(radius, sigma):
+    """Against differences in numpy's float64, and the ceiling: a matrix product would lose sigma beside the radius."""
+    mixture = data.ring(radius=radius, sigma=sigma)
+    x = mixture.sample(4000, torch.Generator().manual_seed(0)).double()
+    gaps = np.linalg.norm(x.numpy()[:, None] - mixture.means.double().numpy(), axis=2)
+    good = gaps.min(1) < 3 * mixture.sigmas.double().numpy()[gaps.argmin(1)]
+    got = coverage(x, mixture)
+    assert got.counts.tolist() == np.bincount(gaps.argmin(1)[good], minlength=8).tolist()
+    assert got.high_quality == good.mean() == pytest.approx(perfect_sampler(mixture, 4000).high_quality, abs=0.007)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int64])
+def test_samples_of_another_number_type_are_measured_as_the_numbers_they_are(dtype):
+    ring = data.ring()
+    x = ring.sample(300, torch.Generator().manual_seed(0)).to(dtype)
+    got, want = coverage(x, ring), coverage(x.float(), ring)
+    assert got.high_quality == want.high_quality
+    assert torch.equal(got.counts, want.counts)
+
+
+def test_a_perfect_sampler_counts_only_its_high_quality_samples():
+    """In ten dimensions 3 sigma holds less than half: simulated beside the promise, where counting all would miss."""
+    d, n, modes = 10, 3, 4
+    means = 100 * torch.eye(modes, d)
+    mixture = data.Mixture("far apart", means, torch.ones(modes), torch.ones(modes) / modes)
+    best = perfect_sampler(mixture, n)
+    generator = torch.Generator().manual_seed(0)
+    got = [coverage(mixture.sample(n, generator), mixture) for _ in range(2000)]
+    quality = stats.chi2.cdf(9, d)
+    assert best.high_quality == pytest.approx(quality, rel=1e-5)
+    assert best.counts.tolist() == pytest.approx([n * quality / modes] * modes, rel=1e-5)
+    hit = np.mean([c.modes for c in got])
+    assert hit == pytest.approx(modes * (1 - (1 - quality / modes) ** n), abs=0.08)
+    assert best.modes == round(hit) != round(modes * (1 - (1 - 1 / modes) ** n))
+    finite = [c.reverse_kl for c in got if c.counts.sum()]
+    assert best.reverse_kl == pytest.approx(np.mean(finite), abs=0.03)
+
+
+def test_quality_is_exact_even_where_float64_squares_would_lose_sigma():
+    """2.9 and 3.1 sigma from centres a million away: squared coordinates are 1e12, squared gaps 1e-5."""
+    sigma, far = 1e-3, 1e6
+    corners = torch.tensor([[far, far], [-far, far], [far, -far], [-far, -far]])
+    mixture = data.Mixture("far", corners, torch.full((4,), sigma), torch.full((4,), 0.25))
+    near, outside = (torch.cat([around(c.double(), 10, k * sigma) for c in corners]) for k in (2.9, 3.1))
+    got = coverage(torch.cat([near, outside]), mixture)
+    assert got.counts.tolist() == [10] * 4
+    assert got.high_quality == 0.5
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 300, 301])
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_perfect_sampler_s_reverse_kl_is_that_of_few_samples_too(name, n):
+    """Simulated: (K - 1) / 2N would be 3.5 nats for one sample of a ring, which has log 8 = 2.1 at most."""
+    mixture, rng, times = MIXTURES[name](), np.random.default_rng(n), 4000
+    best, w = perfect_sampler(mixture, n), mixture.weights.double().numpy()
+    good = rng.binomial(n, best.high_quality, size=times)
+    counts = np.stack([rng.multinomial(g, w / w.sum()) for g in good[good > 0]])
+    shares = counts / counts.sum(1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kl = np.where(shares > 0, shares * np.log(shares / w), 0).sum(1)
+    error = kl.std() / math.sqrt(len(kl))
+    assert best.reverse_kl == pytest.approx(kl.mean(), abs=5 * error + 0.015 * kl.mean())
+    assert best.reverse_kl <= math.log(1 / w.min()) + 1e-6

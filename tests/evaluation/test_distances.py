@@ -284,6 +284,14 @@ def test_precision_and_recall_equal_scikit_learn_s(k):
     assert 0.3 < found.recall < found.precision < 1.0
 
 
+def test_a_small_set_has_large_balls_and_covers_too_much():
+    """As the docstring says: four exact samples reach more than two hundred, in recall and, exchanged, in precision."""
+    real = normal(300, 12, 0)
+    few, many = ([precision_recall(real, normal(n, 12, s)).recall for s in range(1, 7)] for n in (4, 200))
+    assert np.mean(few) > np.mean(many) + 0.1
+    assert precision_recall(normal(4, 12, 1), real).precision == precision_recall(real, normal(4, 12, 1)).recall
+
+
 def test_k_is_checked():
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         precision_recall(normal(9, 2, 0), normal(9, 2, 1), k=0)

@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -61,6 +63,33 @@ def test_stated_floors_are_the_recomputed_ones(shipped):
     within = distances.frechet_distance(train[:1000], train[1000:])
     assert within == pytest.approx(stated["frechet_within_train"], rel=0.01)
     assert 0.2 < stated["frechet_floor"] < 0.8
+
+
+@pytest.mark.parametrize("n", [4, 10, 60, 500])
+def test_the_floor_of_n_samples_is_that_of_n_held_out_images(shipped, n):
+    """Sizes that were measured and sizes between, against disjoint parts of the test images."""
+    name, _, train, test = shipped
+    found = [distances.frechet_distance(part, train) for part in test.split(n)[: min(1000 // n, 25)]]
+    error = np.std(found) / math.sqrt(len(found))
+    assert features.frechet_floor(name, n) == pytest.approx(np.mean(found), abs=4 * error, rel=0.02)
+    assert features.frechet_floor(name, n) > 1.5 * features.frechet_floor(name, 2 * n)
+
+
+def test_the_floor_of_all_held_out_images_is_the_stated_one_and_goes_on_along_a_line(shipped):
+    name, _, train, _ = shipped
+    at = {n: features.frechet_floor(name, n) for n in (250, 500, 999, 1000, 1001, 2000, 10**6)}
+    assert at[1000] == pytest.approx(facts(name)["frechet_floor"], rel=1e-3)
+    assert at[999] > at[1000] > at[1001] > at[2000] > at[10**6] > -0.05
+    # c of d + c / n, from halves of the training images instead of the held-out ones.
+    near, far = (distances.frechet_distance(train[:n], train[2000:]) for n in (1000, 2000))
+    assert at[1000] - at[2000] == pytest.approx(near - far, rel=0.6)
+
+
+def test_the_floor_of_no_set_or_of_one_sample_is_refused():
+    with pytest.raises(ValueError, match="name must be one of digits, fashion, got 'CIFAR10'"):
+        features.frechet_floor("CIFAR10", 10)
+    with pytest.raises(ValueError, match="n must be at least 2, got 1"):
+        features.frechet_floor("digits", 1)
 
 
 def test_noise_is_far_above_the_floor(shipped):

@@ -79,7 +79,18 @@ def test_images_get_feature_distances(generator):
     assert 0 < got["frechet_distance"] < 0.1 * noise["frechet_distance"]
     assert got["kernel_distance"] < noise["kernel_distance"]
     assert got["precision"] > 0.9 > 0.1 > noise["precision"] >= 0
-    assert 0 < got["floor_frechet_distance"] < 1
+    assert got["floor_frechet_distance"] == evaluation.frechet_floor("digits", 200) > 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("make", [data.ring, data.two_moons, data.gaussian, data.digits, data.stacked_digits])
+def test_samples_of_another_float_type_have_the_score_of_their_numbers(make, dtype):
+    source = make()
+    x = source.sample(12, torch.Generator().manual_seed(0)).to(dtype)
+    if source.name == "digits":
+        source = data.ImageSet("digits", source.pixels[:100], source.labels[:100], source.classes)
+    got, want = (score(samples, source, torch.Generator().manual_seed(1)) for samples in (x, x.float()))
+    assert got == pytest.approx(want, rel=1e-5, abs=1e-6, nan_ok=True)
 
 
 def test_stacked_digits_get_modes_and_their_ceiling(generator):

@@ -346,3 +346,18 @@ def test_the_game_s_value_of_uniforms_is_that_of_the_optimal_discriminator():
         assert blind == pytest.approx(-math.log(4), abs=1e-6)
     wrong = game_value(bounded(0, 1), bounded(2, 3), lambda x: torch.where(x[:, 0] < 1.5, -math.inf, 0.0), points, cell)
     assert wrong == -math.inf  # sure that every real point is false
+
+
+def test_distances_far_from_the_origin_lose_nothing():
+    near = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    far = near + torch.tensor([1e7, 0.0, 0.0])
+    assert wasserstein(far, far.flip(0)) == 0.0
+    assert wasserstein(far, far + torch.tensor([0.0, 2**-10, 0.0])) == pytest.approx(2**-10, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_samples_of_different_float_types_are_compared_as_the_numbers_they_are(dtype):
+    a, b = torch.randn(2, 30, 2, generator=torch.Generator().manual_seed(0))
+    a = a.to(dtype)
+    assert wasserstein(a, b) == pytest.approx(wasserstein(a.float(), b))
+    assert wasserstein_1d(a[:, 0], b[:, 0]) == pytest.approx(wasserstein_1d(a[:, 0].float(), b[:, 0]))
