@@ -602,3 +602,143 @@ def test_a_healthy_game_learns():
     x = training.generate(G, 2000, 2, generator)
     assert x.mean(0).tolist() == pytest.approx([2.0, -1.0], abs=0.25)
     assert x.std(0).tolist() == pytest.approx([0.5, 0.5], abs=0.25)
+
+
+# What is left out, or comes as another kind of value
+
+
+def test_what_is_left_out_is_what_the_docstring_says():
+    """One step of D a turn, every penalty with weight 1, a term with weight 1, an average that keeps 0.999."""
+
+    def term(D, x_real, x_fake):
+        return x_fake.square().mean()
+
+    named = {"n_critic": 1, "penalty_weight": 1.0, "penalty_every": 1, "term_weight": 1.0, "ema_decay": 0.999}
+    others = {"n_critic": 2, "penalty_weight": 1.5, "penalty_every": 2, "term_weight": 1.5, "ema_decay": 0.998}
+
+    def end(**given):
+        G, D, opt_g, opt_d = toy()
+        ema = copy.deepcopy(G)
+        play(G, D, opt_g, opt_d, penalty=penalties.r1, term=term, ema=ema, start=5000, steps=5004, **given)
+        return state(G, D, ema)
+
+    left_out = end()
+    assert equal(left_out, end(**named))
+    for name, value in others.items():
+        assert not equal(left_out, end(**{name: value})), name
+
+
+@pytest.mark.parametrize("step", [training.d_step, training.g_step])
+def test_a_step_without_a_weight_takes_its_term_once(step):
+    x, z = torch.randn(8, 2), torch.randn(8, LATENT)
+
+    def loss(*given):
+        G, D, opt_g, opt_d = toy()
+        optimizer = opt_d if step is training.d_step else opt_g
+        return step(G, D, optimizer, losses.nonsaturating, x, z, *given).item()
+
+    bare, once, thrice = loss(), loss(penalties.r2), loss(penalties.r2, 3.0)
+    assert once - bare > 1e-4
+    assert thrice - bare == pytest.approx(3 * (once - bare), rel=5e-3)
+
+
+def test_a_term_of_g_sees_d_and_both_batches_and_moves_g():
+    """Its weighted gradient is added to the loss's: with plain descent, the step is the sum of the two."""
+    seen = []
+
+    def term(D, x_real, x_fake):
+        seen.append((D, x_real, x_fake))
+        return (x_fake.mean(0) - x_real.mean(0)).square().sum()
+
+    def moved(**given):
+        G, D, opt_g, opt_d = toy(optimizer=torch.optim.SGD, lr=0.1)
+        before = state(G)
+        (record,) = play(G, D, opt_g, opt_d, steps=1, **given)
+        return record.loss_g.item(), [b - a for a, b in zip(before, state(G), strict=True)], (G, D)
+
+    loss, plain, _ = moved()
+    with_term, both, (_, D) = moved(term=term, term_weight=0.5)
+    (judge, x_real, x_fake) = seen[0]
+    assert judge is D
+    generator = torch.Generator().manual_seed(1)
+    assert torch.equal(x_real, data.ring().sample(BATCH, generator))
+    G = toy()[0]
+    z = torch.randn(BATCH, LATENT, generator=generator)
+    assert torch.equal(x_fake.detach(), G(z).detach())
+    value = (G(z).mean(0) - x_real.mean(0)).square().sum()
+    assert with_term == pytest.approx(loss + 0.5 * value.item(), rel=1e-5)
+    for a, b, slope in zip(plain, both, torch.autograd.grad(value, list(G.parameters())), strict=True):
+        assert torch.allclose(b, a - 0.1 * 0.5 * slope, atol=1e-6)
+
+
+def test_a_decay_on_the_device_is_the_decay_as_a_number():
+    G = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    first, second = copy.deepcopy(G), copy.deepcopy(G)
+    with torch.no_grad():
+        for p in G.parameters():
+            p.add_(torch.randn_like(p))
+    G(torch.randn(16, 3))
+    kept = state(G)
+    training.update_ema(first, G, 0.75)
+    training.update_ema(second, G, torch.tensor(0.75))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(state(first), state(second), strict=True))
+    assert not torch.allclose(second[0].weight, G[0].weight, atol=1e-2)
+    assert equal(state(G), kept)
+
+
+@pytest.mark.parametrize("held", ["all", "trained"])
+def test_frozen_parts_of_a_player_may_be_held_by_its_optimizer_or_not(held):
+    G, D, *_ = toy()
+    for network in (G, D):
+        network.hidden[0].requires_grad_(False)
+    frozen = state(G.hidden[0], D.hidden[0])
+    opt_g, opt_d = (
+        torch.optim.Adam([p for p in network.parameters() if held == "all" or p.requires_grad], 0.01)
+        for network in (G, D)
+    )
+    before = state(G.last, D.last)
+    assert len(play(G, D, opt_g, opt_d)) == 5
+    assert equal(frozen, state(G.hidden[0], D.hidden[0]))
+    assert not any(torch.equal(a, b) for a, b in zip(before, state(G.last, D.last), strict=True))
+    assert not any(p.requires_grad for network in (G, D) for p in network.hidden[0].parameters())
+
+
+def test_a_schedule_scales_every_group_from_its_own_rate():
+    G, D, _, opt_d = toy()
+    opt_g = torch.optim.Adam([{"params": G.hidden.parameters(), "lr": 0.01}, {"params": G.last.parameters()}], 0.04)
+    play(G, D, opt_g, opt_d, steps=3, schedule=lambda step: 1 / step)
+    assert [group["lr"] for group in opt_g.param_groups] == pytest.approx([0.01 / 3, 0.04 / 3])
+
+
+def test_generate_gives_each_condition_to_its_own_sample():
+    """Classes far apart, in batches that do not divide n."""
+    G = networks.ConditionalGenerator(networks.MLPGenerator(LATENT + 4, (2,), width=8), networks.OneHot(4))
+    y = torch.tensor([3, 0, 2, 1, 3, 3, 0])
+    got = training.generate(G, 7, LATENT, torch.Generator().manual_seed(0), y=y, batch=3)
+    z = torch.randn(7, LATENT, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(got, G(z, y), atol=1e-6)
+        assert not torch.allclose(got, G(z, y.flip(0)), atol=1e-3)
+    for wrong in (y[:6], torch.cat([y, y])):
+        with pytest.raises(ValueError, match=f"one condition for each of the 7 samples, got {len(wrong)}"):
+            training.generate(G, 7, LATENT, torch.Generator(), y=wrong)
+
+
+def test_one_sample_one_at_a_time_is_allowed():
+    G = networks.MLPGenerator(LATENT, (2,), width=8)
+    assert training.generate(G, 1, LATENT, torch.Generator(), batch=1).shape == (1, 2)
+
+
+def test_a_conditional_turn_tells_both_players_the_batch_s_conditions():
+    """D's first loss, by hand, of pairs (x, y) with y in both players."""
+    encode = networks.OneHot(3)
+    G = networks.ConditionalGenerator(networks.MLPGenerator(LATENT + 3, (2,), width=8), encode)
+    D = networks.ConcatDiscriminator(networks.MLPDiscriminator((2 + 3,), width=8), encode)
+    opt_g, opt_d = (torch.optim.SGD(network.parameters(), 0.0) for network in (G, D))
+    x, y = torch.randn(4, 2), torch.tensor([2, 0, 1, 1])
+    options = settings(steps=1)
+    (record,) = training.train(G, D, itertools.repeat((x, y)), opt_g=opt_g, opt_d=opt_d, **options)
+    z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(1))
+    fake = D(G(z, y), y)
+    assert record.loss_d.item() == pytest.approx((softplus(-D(x, y)) + softplus(fake)).mean().item(), rel=1e-5)
+    assert record.loss_g.item() == pytest.approx(softplus(-fake).mean().item(), rel=1e-5)

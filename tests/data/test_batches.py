@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gan_tutor import data
+from gan_tutor.share import Share
 
 SOURCES = {
     "ring": data.ring,
@@ -68,3 +69,33 @@ def test_image_batches_draw_evenly_and_with_replacement(generator):
     distinct = len(torch.unique(drawn, dim=0))
     # 4000 draws from 4000 images hit 1 - 1/e of them, +- 0.5 %.
     assert distinct == pytest.approx(4000 * 0.632, abs=100)
+
+
+@pytest.mark.parametrize("name", ["ring", "digits"])
+def test_labelled_batches_are_the_same_samples_with_their_labels(name):
+    source = SOURCES[name]()
+    plain = data.batches(source, 6, torch.Generator().manual_seed(3))
+    labelled = data.labelled_batches(source, 6, torch.Generator().manual_seed(3))
+    by_hand = torch.Generator().manual_seed(3)
+    for _ in range(3):
+        x, y = next(labelled)
+        expected, labels = source.sample_labelled(6, by_hand)
+        assert torch.equal(x, next(plain))
+        assert torch.equal(x, expected)
+        assert torch.equal(y, labels)
+    with pytest.raises(ValueError, match="has no labels: use an image set or a mixture"):
+        data.labelled_batches(data.two_moons(), 6, torch.Generator())
+
+
+def test_processes_share_the_rows_of_one_batch():
+    """Three processes with equal generators: their rows, put together, are the batch of one."""
+    whole = data.batches(data.ring(), 6, torch.Generator().manual_seed(3))
+    parts = [data.batches(data.ring(), 6, torch.Generator().manual_seed(3), Share(rank, 3)) for rank in range(3)]
+    for _ in range(2):
+        assert torch.equal(next(whole), torch.cat([next(part) for part in parts]))
+    with pytest.raises(ValueError, match="batch_size must be a multiple of the number of processes, got 7 for 3"):
+        data.batches(data.ring(), 7, torch.Generator(), Share(0, 3))
+
+
+def test_one_sample_is_a_batch(generator):
+    assert next(data.batches(data.ring(), 1, generator)).shape == (1, 2)

@@ -262,3 +262,57 @@ def test_a_density_moved_to_a_device_is_the_same_density(name):
     if name in CURVES:
         assert density.to("meta").sample(3).device.type == "meta"
         assert density.device == "cpu"
+
+
+def test_what_is_left_out_are_the_densities_of_the_chapters():
+    """Eight modes on a circle of radius 2, counted from (2, 0) to the left; 25 on a grid of spacing 2; sigma 0.05."""
+    ring, grid, line, normal = data.ring(), data.grid(), data.mixture_1d(), data.gaussian()
+    angles = torch.arange(8, dtype=torch.float64) * math.pi / 4
+    assert torch.allclose(ring.means.double(), 2 * torch.stack([angles.cos(), angles.sin()], 1), atol=1e-6)
+    assert grid.means.tolist() == [[x, y] for x in (-4.0, -2.0, 0.0, 2.0, 4.0) for y in (-4.0, -2.0, 0.0, 2.0, 4.0)]
+    assert {*ring.sigmas.tolist(), *grid.sigmas.tolist(), *data.drawn([(1.0, 2.0)]).sigmas.tolist()} == {
+        torch.tensor(0.05).item()
+    }
+    assert (line.means.tolist(), line.sigmas.tolist(), line.weights.tolist()) == ([[-2.0], [2.0]], [0.5] * 2, [0.5] * 2)
+    assert (normal.means.tolist(), normal.sigmas.tolist(), normal.weights.tolist()) == ([[0.0]], [1.0], [1.0])
+    assert [(make().sigma, make().nodes) for make in CURVES.values()] == [(0.05, 2000)] * 2
+    assert data.drawn([(1.0, 2.0), (3.0, 4.0)]).means.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_curves_start_and_end_where_they_should():
+    t = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0], dtype=torch.float64)
+    roll = data.swiss_roll().path(t)
+    angles = [1.5 * math.pi * (1 + 2 * s) for s in t.tolist()]
+    expected = [[a * math.cos(a) / (2 * math.pi), a * math.sin(a) / (2 * math.pi)] for a in angles]
+    assert torch.allclose(roll, torch.tensor(expected, dtype=torch.float64), atol=1e-12)
+    moons = data.two_moons().path(t)
+    expected = [[0.5, -0.25], [-0.5, 0.75], [-0.5, 0.25], [0.5, -0.75], [1.5, 0.25]]
+    assert torch.allclose(moons, torch.tensor(expected, dtype=torch.float64), atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [data.ring, data.grid])
+def test_there_is_at_least_one_mode(make):
+    assert len(make(1).means) == 1
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        make(0)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan])
+def test_a_curve_without_noise_is_refused(sigma):
+    with pytest.raises(ValueError, match="sigma must be positive"):
+        data.two_moons(sigma)
+
+
+def test_samples_are_centre_plus_sigma_times_noise_in_this_order():
+    """The component first, then the noise, from one generator: a run repeats only if this stays."""
+    uneven = MIXTURES_2D["uneven"]()
+    x, k = uneven.sample_labelled(50, seeded(3))
+    generator = seeded(3)
+    numbers = torch.multinomial(uneven.weights, 50, replacement=True, generator=generator)
+    noise = torch.randn(50, 2, generator=generator)
+    assert torch.equal(k, numbers)
+    assert torch.allclose(x, uneven.means[numbers] + uneven.sigmas[numbers, None] * noise)
+    moons, generator = data.two_moons(0.2), seeded(4)
+    t = torch.rand(50, generator=generator)
+    expected = moons.path(t) + 0.2 * torch.randn(50, 2, generator=generator)
+    assert torch.allclose(moons.sample(50, seeded(4)), expected)

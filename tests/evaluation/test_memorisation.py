@@ -62,3 +62,11 @@ def test_impossible_sets_are_refused():
         memorisation(x, x[:0], x)
     with pytest.raises(ValueError, match="finite, got NaN"):
         memorisation(x, x, x.where(x < x.max(), torch.nan))
+
+
+def test_copies_are_nearer_than_the_nearest_hundredth_of_the_held_out():
+    """Gaps 1, 2, ..., 101: a hundredth of the way along them lies 2 itself, which is not nearer."""
+    held_out = torch.arange(1.0, 102.0)[:, None]
+    for gap, copies in ((2.0, 0.0), (1.75, 1.0), (1.0, 1.0), (2.25, 0.0)):
+        fake = torch.tensor([[gap], [-gap], [gap]])
+        assert memorisation(torch.zeros(1, 1), held_out, fake).copies == copies

@@ -112,3 +112,30 @@ def test_a_source_without_a_measure_says_what_to_use():
     ):
         score(torch.zeros(4, 3, 64, 64), faces)
     assert issubclass(evaluation.NoMeasure, ValueError)
+
+
+def test_modes_are_apart_if_the_widest_balls_of_three_sigma_do_not_meet(generator):
+    """Gaps that floats hold exactly; the widest of unequal sigmas decides, and a sigma of 0 has no modes to measure."""
+    above = torch.nextafter(torch.tensor(1.5), torch.tensor(2.0)).item()
+    for means, sigmas, apart in (
+        ((0.0, 1.5), (0.25, 0.25), False), ((0.0, above), (0.25, 0.25), True),
+        ((0.0, 1.25), (0.125, 0.25), False), ((0.0, 1.25), (0.125, 0.125), True),
+        ((0.0, 9.0, 9.5), (0.25, 0.25, 0.25), False), ((0.0, 9.0), (0.0, 0.25), False), ((0.0,), (0.25,), False),
+    ):  # fmt: skip
+        line = data.mixture_1d(means, sigmas)
+        got = score(line.sample(20, generator), line, generator)
+        assert ("modes" in got, "wasserstein" in got) == (apart, not apart), (means, sigmas)
+
+
+def test_the_numbers_of_images_are_those_of_fakes_against_reals():
+    """One image many times over is precise and recalls nothing; the other way round it would be the reverse."""
+    digits = data.digits("test").split()[1]
+    fake = digits.images[:1].expand(100, -1, -1, -1)
+    network = evaluation.feature_network("digits")
+    real, made = network.features(digits.images), network.features(fake)
+    got = score(fake, digits)
+    assert (got["precision"], got["recall"]) == tuple(evaluation.precision_recall(real, made))
+    assert got["precision"] == 1 > 0.1 > got["recall"]
+    assert got["frechet_distance"] == pytest.approx(evaluation.frechet_distance(made, real), rel=1e-9)
+    assert got["kernel_distance"] == pytest.approx(evaluation.kernel_distance(made, real), rel=1e-9)
+    assert got["floor_frechet_distance"] == evaluation.feature_facts("digits")["frechet_floor"]

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from gan_tutor import data, losses, networks, penalties, recipes, training
+from gan_tutor import data, losses, networks, objectives, penalties, recipes, training
 from gan_tutor.recipes import Recipe
 from gan_tutor.recipes import game as games
+from gan_tutor.share import Share
 
 SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=4)
 IMAGES = replace(SMALL, data="digits", latent_dim=4, width_g=4, width_d=4, batch_size=8, steps=2)
@@ -272,5 +273,119 @@ def test_data_and_latents_come_from_the_recipe_s_seed_in_turn():
     game = recipes.build(recipe)
     expected = losses.nonsaturating.d(game.D(x), game.D(game.G(z))).item()
     (record,) = recipes.run(game)
+    assert (record.step, game.step) == (1, 1)
     assert record.loss_d.item() == pytest.approx(expected, rel=1e-6)
     assert torch.equal(game.generator.get_state(), generator.get_state())
+
+
+def test_an_auxiliary_game_is_the_loop_with_its_two_terms():
+    """The classification losses stand in the places of penalty and term, in every turn, with one weight."""
+    recipe = replace(SMALL, condition="auxiliary", auxiliary_weight=0.7, penalty_every=3, penalty_weight=5.0)
+    game, records = played(recipe)
+    other = recipes.build(recipe)
+    by_train = training.train(
+        other.G, other.D, other.batches, loss=losses.nonsaturating, opt_g=other.opt_g, opt_d=other.opt_d,
+        latent_dim=2, steps=4, generator=other.generator, penalty=objectives.class_of_real, penalty_weight=0.7,
+        term=objectives.class_of_fake, term_weight=0.7, ema=other.ema, ema_decay=0.99,
+    )  # fmt: skip
+    expected = [(r.loss_d.item(), r.loss_g.item()) for r in by_train]
+    assert [(r.loss_d.item(), r.loss_g.item()) for r in records] == expected
+    assert equal(state(game.G, game.D, game.ema), state(other.G, other.D, other.ema))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "cooldown"])
+def test_a_scheduled_game_is_the_loop_with_its_schedule(schedule):
+    recipe = replace(SMALL, schedule=schedule, penalty="r1", penalty_weight=0.3, real_target=0.9)
+    game, records = played(recipe)
+    other = recipes.build(recipe)
+    by_train = training.train(
+        other.G, other.D, other.batches, loss=losses.label_smoothing(losses.nonsaturating, 0.9), opt_g=other.opt_g,
+        opt_d=other.opt_d, latent_dim=2, steps=4, generator=other.generator, penalty=penalties.r1,
+        penalty_weight=0.3, schedule=recipes.schedule_of(recipe),
+    )  # fmt: skip
+    assert [r.loss_d.item() for r in by_train] == [r.loss_d.item() for r in records]
+    assert equal(state(game.G, game.D), state(other.G, other.D))
+
+
+@pytest.mark.parametrize("augment", ["flip", "flip_crop"])
+def test_real_images_are_augmented_as_the_recipe_says(augment):
+    recipe = replace(IMAGES, data="fashion", augment=augment, seed=3)
+    game = recipes.build(recipe)
+    source = data.Augmented(data.fashion(), augment)
+    assert torch.equal(next(game.batches), source.sample(8, torch.Generator().manual_seed(3)))
+
+
+@pytest.mark.parametrize("condition", ["none", "projection"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_images_are_laid_out_as_the_recipe_says(condition, channels_last):
+    """The values and labels are the same; only the memory differs. Three channels, or both layouts are one."""
+    pixels = torch.randint(256, (20, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    source = data.ImageSet("noise", pixels, torch.arange(20) % 10, tuple("0123456789"))
+    recipe = replace(
+        IMAGES, generator="dcgan", discriminator="dcgan", condition=condition, channels_last=channels_last, seed=3
+    )
+    batch = next(recipes.build(recipe, data_source=source).batches)
+    x, y = source.sample_labelled(8, torch.Generator().manual_seed(3))
+    found = batch if condition == "none" else batch[0]
+    assert torch.equal(found, x)
+    assert condition == "none" or torch.equal(batch[1], y)
+    assert found.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert found.is_contiguous() != channels_last
+
+
+@pytest.mark.parametrize("device", ["cuda:63", "nonsense", "cpu:cpu"])
+def test_a_device_that_is_not_here_is_refused_before_anything_is_built(device):
+    with pytest.raises(ValueError, match=f"device must be one that torch finds here, got '{device}'"):
+        recipes.build(SMALL, device)
+    assert games.placed("cpu") == torch.device("cpu")
+
+
+def test_a_graph_is_for_one_process_on_a_gpu():
+    recipe = replace(SMALL, cuda_graph=True)
+    with pytest.raises(ValueError, match="cuda_graph needs a game of one process, got 2"):
+        games.check_graph(recipe, torch.device("cpu"), Share(0, 2))
+    with pytest.raises(ValueError, match="cuda_graph needs a game on a CUDA GPU"):
+        games.check_graph(recipe, torch.device("cpu"), Share(0, 1))
+    games.check_graph(SMALL, torch.device("cpu"), Share(0, 2))
+
+
+@pytest.mark.parametrize(("noise", "policy"), [(0.0, ""), (0.3, ""), (0.0, "color"), (0.3, "color,cutout")])
+def test_d_judges_changed_images_with_noise_on_them(noise, policy):
+    """First the change, then the noise, drawn in this order: D(T(x) + sigma e)."""
+    recipe = replace(IMAGES, discriminator="space_to_depth", instance_noise=noise, diffaugment=policy)
+    game, x = recipes.build(recipe), torch.rand(5, 1, 28, 28) * 2 - 1
+    generator = torch.Generator()
+    generator.set_state(game.generator.get_state())
+    expected = x
+    if policy:
+        draws = torch.rand(5, networks.diffaugment.DRAWS, generator=generator)
+        expected = networks.diffaugment.diffaugment(x, networks.changes(policy), draws)
+    if noise:
+        expected = expected + noise * torch.randn(x.shape, generator=generator)
+    assert torch.allclose(game.ready_d(x), game.D(expected), atol=1e-6)
+    assert torch.equal(game.generator.get_state(), generator.get_state())
+
+
+def test_the_densities_of_a_recipe_are_those_of_the_chapters():
+    line = recipes.source(replace(SMALL, data="gaussian"))
+    assert (line.means.tolist(), line.sigmas.tolist()) == ([[4.0]], [1.25])
+    spot = recipes.source(replace(SMALL, data="point"))
+    assert (spot.means.tolist(), spot.sigmas.tolist()) == ([[0.0, 0.0]], [0.0])
+    for name in ("ring", "grid", "mixture_1d"):
+        assert torch.equal(recipes.source(replace(SMALL, data=name)).means, getattr(data, name)().means)
+    for name in ("digits", "fashion"):
+        assert torch.equal(recipes.source(replace(SMALL, data=name)).pixels, getattr(data, name)().pixels)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_both_optimizers_have_the_recipe_s_numbers(name):
+    recipe = replace(SMALL, optimizer=name, lr_g=0.1, lr_d=0.2, beta1=0.3, beta2=0.8, clip=0.05)
+    game = recipes.build(recipe)
+    wanted = {"adam": {"betas": (0.3, 0.8)}, "rmsprop": {"alpha": 0.8}, "sgd": {"momentum": 0.3}}[name]
+    for optimizer, network, lr in ((game.opt_g, game.G, 0.1), (game.opt_d, game.D, 0.2)):
+        (group,) = optimizer.param_groups
+        assert {key: group[key] for key in wanted} == wanted
+        assert (group["lr"], group["weight_decay"]) == (lr, 0)
+        # Adam's three forms round differently: a recorded run repeats bit for bit only with the one it was played with.
+        assert name != "adam" or group["fused"] is True
+        assert [id(p) for p in group["params"]] == [id(p) for p in network.parameters()]

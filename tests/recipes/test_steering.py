@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy, softplus
 
 from gan_tutor import data, recipes
 from gan_tutor.recipes import Recipe, players
@@ -221,3 +222,60 @@ def test_data_of_ones_own_stay_when_a_rate_changes():
 def test_a_graph_needs_a_gpu_after_a_change_too():
     with pytest.raises(ValueError, match="cuda_graph needs a game on a CUDA GPU"):
         recipes.steer(recipes.build(SMALL), replace(SMALL, cuda_graph=True))
+
+
+def drawn(game):
+    """What a step draws next, from a generator in the same state: real samples with their classes, and latents."""
+    generator = torch.Generator()
+    generator.set_state(game.generator.get_state())
+    x, y = game.source.sample_labelled(game.recipe.batch_size, generator)
+    return x, y, torch.randn(len(x), game.recipe.latent_dim, generator=generator)
+
+
+@pytest.mark.parametrize("condition", ["none", "projection", "auxiliary"])
+def test_steps_of_one_player_are_plain_descent_on_its_loss_with_its_term(condition):
+    """By hand, for both players: the loss before the step, and where SGD without momentum goes from there."""
+    recipe = replace(
+        SMALL, condition=condition, auxiliary_weight=0.7, optimizer="sgd", beta1=0.0, lr_g=0.1, lr_d=0.2,
+        penalty="none" if condition == "auxiliary" else "r2", penalty_weight=0.3,
+    )  # fmt: skip
+    game = recipes.build(recipe)
+    G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
+
+    def value(network, x, y):
+        return network(x) if condition == "none" else network(x, y)
+
+    x, y, z = drawn(game)
+    fake = value(G, z, y).detach().requires_grad_()
+    loss_d = softplus(-value(D, x, y)).mean() + softplus(value(D, fake, y)).mean()
+    if condition == "auxiliary":
+        loss_d = loss_d + 0.7 * cross_entropy(D.classify(x), y)
+    else:
+        (slope,) = torch.autograd.grad(value(D, fake, y).sum(), fake, create_graph=True)
+        loss_d = loss_d + 0.3 * slope.square().sum(1).mean() / 2
+    slopes = torch.autograd.grad(loss_d, list(D.parameters()), materialize_grads=True)
+    assert recipes.step_d(game).item() == pytest.approx(loss_d.item(), rel=1e-5)
+    for p, old, slope in zip(game.D.parameters(), D.parameters(), slopes, strict=True):
+        assert torch.allclose(p, old - 0.2 * slope, atol=1e-6)
+    D = copy.deepcopy(game.D)
+    x, y, z = drawn(game)
+    fake = value(G, z, y)
+    loss_g = softplus(-value(D, fake, y)).mean()
+    if condition == "auxiliary":
+        loss_g = loss_g + 0.7 * cross_entropy(D.classify(fake), y)
+    slopes = torch.autograd.grad(loss_g, list(G.parameters()))
+    assert recipes.step_g(game).item() == pytest.approx(loss_g.item(), rel=1e-5)
+    for p, average, old, slope in zip(game.G.parameters(), game.ema.parameters(), G.parameters(), slopes, strict=True):
+        assert torch.allclose(p, old - 0.1 * slope, atol=1e-6)
+        assert torch.allclose(average, (old + p) / 2, atol=1e-6)  # turn 1 keeps 1/2
+    assert game.step == 0
+
+
+def test_play_stops_at_the_turn_it_is_told():
+    game = recipes.build(SMALL)
+    recipes.play(game, until=2)
+    assert game.step == 2
+    recipes.play(game, until=2)
+    recipes.play(game, until=1)
+    assert game.step == 2
+    assert recipes.without_end(SMALL) == replace(SMALL, steps=10**9)
