@@ -27,6 +27,7 @@ _MODULES = (
     "recipes",
     "share",
     "sweep",
+    "tables",
     "training",
 )
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604  (they are strings)

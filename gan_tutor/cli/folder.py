@@ -1,16 +1,17 @@
 """A run's folder: how a run begins or goes on in it, and its log of losses over time."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-from gan_tutor import checkpoints, parallel, recipes, training
+from gan_tutor import checkpoints, parallel, recipes, tables, training
 from gan_tutor.share import Share
 
 COLUMNS = "step,loss_d,loss_g,images_per_second"
@@ -59,9 +60,9 @@ class Folder:
 
     def holds_a_recipe(self) -> bool:
         """Tell whether recipe.json is there and was written by a run."""
-        with suppress(OSError, ValueError):
-            text = self.recipe.read_text(encoding="utf-8")
-            return recipes.to_json(recipes.from_json(text)) == text.rstrip("\n")
+        with suppress(OSError, ValueError, RecursionError):
+            text = tables.text(self.recipe)
+            return json.loads(text) == asdict(recipes.from_json(text))
         return False
 
     def foreign(self) -> list[str]:
@@ -73,7 +74,7 @@ class Folder:
         if self.holds_a_recipe():
             found -= {self.recipe.name}
             with suppress(OSError, ValueError):
-                if self.log.read_text(encoding="utf-8").startswith(COLUMNS + "\n"):
+                if tables.read(self.log).names == COLUMNS.split(","):
                     found -= {self.log.name}
         return sorted(name for name in found if not name.startswith("."))
 
@@ -141,7 +142,7 @@ def begin(
                 f"{folder.path} holds {folder.previous.name} but no checkpoint: go on from it by --previous"
             )
         try:
-            old = recipes.from_json(folder.recipe.read_text(encoding="utf-8"))
+            old = recipes.from_json(tables.text(folder.recipe))
         except ValueError as error:
             raise ValueError(f"{folder.recipe} is not a run's recipe ({error}): choose another --out") from error
         _must_agree(folder, old, recipe)
@@ -230,17 +231,45 @@ def way_back(folder: Folder, recipe: recipes.Recipe, error: training.NonFinite) 
     return f"go on by the same command with {' or '.join(ways)}, and {slower}"
 
 
+def _logged(path: Path, step: int) -> list[list[str]]:
+    """Return the cells of the log's lines up to a step, in order; say on stderr what could not be read."""
+    if not path.exists():
+        return []
+    try:
+        names, lines = tables.read(path)
+        if names != COLUMNS.split(","):
+            raise ValueError(f"its columns must be {COLUMNS}, got {','.join(names)[:80]}")
+    except ValueError as error:
+        print(f"{path} is not a log that can be read and begins anew: {error}", file=sys.stderr)
+        return []
+    found: dict[int, list[str]] = {}
+    damaged = []
+    for number, cells in lines.items():
+        try:
+            turn, _ = int(cells[0]), [float(cell) for cell in cells[1:]]
+            if len(cells) != len(names):
+                raise ValueError(f"{len(cells)} cells")
+        except ValueError:
+            damaged.append(number)
+        else:
+            found.setdefault(turn, cells)
+    if set(damaged) - {max(lines, default=0)}:  # the last one is cut if a process is killed as it writes
+        print(f"{path}: left out what cannot be read, line {', '.join(map(str, damaged))}", file=sys.stderr)
+    return [found[turn] for turn in sorted(found) if turn <= step]
+
+
 class Log:
     """Losses and speed over time, a line of CSV every so many turns; lines after a checkpoint go when it is resumed.
 
+    The log is a by-product: what of it cannot be read is left out, with a word on stderr, and never stops a run.
+
     Args:
         path: The file; created if there is none.
-        step: Turns that the run has played: later lines, and a last one without an end, are cut off.
+        step: Turns that the run has played: later lines are cut off.
     """
 
     def __init__(self, path: Path, step: int) -> None:
-        lines = path.read_text().splitlines(keepends=True)[1:] if path.exists() else []
-        kept = [line for line in lines if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
+        kept = [",".join(cells) + "\n" for cells in _logged(path, step)]
         checkpoints.write(path, "".join([COLUMNS + "\n", *kept]).encode())
         self.path = path
 

@@ -5,6 +5,7 @@ import binascii
 import json
 import math
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
 from gan_tutor import losses, networks
@@ -148,9 +149,8 @@ MOST = {
 
 
 def _check_types(recipe: Recipe) -> None:
-    hints = get_type_hints(Recipe)
     for field in fields(recipe):
-        value, hint = getattr(recipe, field.name), hints[field.name]
+        value, hint = getattr(recipe, field.name), _hints()[field.name]
         allowed = get_args(hint)
         if allowed and value not in allowed:
             raise ValueError(f"{field.name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
@@ -158,6 +158,11 @@ def _check_types(recipe: Recipe) -> None:
             object.__setattr__(recipe, field.name, _as_float(field.name, value))
         elif not allowed and type(value) is not hint:
             raise ValueError(f"{field.name} must be of type {hint.__name__}, got {value!r}")
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Recipe)
 
 
 def _as_float(name: str, value: int) -> float:

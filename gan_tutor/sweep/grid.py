@@ -15,6 +15,8 @@ from gan_tutor.recipes import Recipe
 from gan_tutor.sweep.groups import check
 
 _HINTS = get_type_hints(Recipe)
+MOST = 100_000
+"""GANs that a sweep can have: more would take days, and minutes before the first of them is played."""
 Axis = tuple[tuple[str, ...], list[Any]]
 
 
@@ -22,7 +24,7 @@ def axis(text: str) -> Axis:
     """Return the fields that an axis moves together, and its values in order.
 
     Raises:
-        ValueError: The text is no axis, names an unknown field, or holds no or equal values.
+        ValueError: The text is no axis, names an unknown field, or holds no, equal or too many values.
     """
     left, equals, right = text.partition("=")
     names = tuple(left.split("+"))
@@ -47,13 +49,15 @@ def combinations(start: Recipe, grid: Sequence[str]) -> list[Recipe]:
     """Return the recipe of every combination of the axes' values; the last axis changes fastest.
 
     Raises:
-        ValueError: An axis is wrong, two axes move one field, or a recipe is impossible or cannot be part of a sweep.
+        ValueError: An axis is wrong, two axes move one field, there are too many combinations, or a recipe is
+            impossible or cannot be part of a sweep.
     """
     axes = [axis(text) for text in grid]
     moved = [name for names, _ in axes for name in names]
     twice = sorted({name for name in moved if moved.count(name) > 1})
     if twice:
         raise ValueError(f"a field can be on one axis only, got {', '.join(twice)} on two")
+    _check_count(math.prod(len(values) for _, values in axes), " x ".join(grid))
     found = []
     for values in itertools.product(*(values for _, values in axes)):
         chosen = {name: value for (names, _), value in zip(axes, values, strict=True) for name in names}
@@ -68,10 +72,15 @@ def _range(right: str, text: str) -> list[Any]:
     low, high = ends.split("..", 1)
     try:
         if not rest:
-            return list(range(int(low), int(high) + 1))
-        first, last, count = float(low), float(high), int(rest[0])
+            whole = range(int(low), int(high) + 1)
+        else:
+            first, last, count = float(low), float(high), int(rest[0])
     except ValueError as error:
         raise ValueError(f"a range must be 0..4, 0..1:5 or 1e-4..1e-1:7:log, got {right!r} in {text!r}") from error
+    if not rest:
+        _check_count(whole.stop - whole.start, text)
+        return list(whole)
+    _check_count(count, text)
     scale = ":".join(rest[1:])
     if scale not in ("", "log") or count < 2 or not math.isfinite(first + last) or (scale and min(first, last) <= 0):
         raise ValueError(
@@ -81,6 +90,14 @@ def _range(right: str, text: str) -> list[Any]:
     if scale:
         return [_digits(first ** (1 - share) * last**share) for share in shares]
     return [_digits((1 - share) * first + share * last) for share in shares]
+
+
+def _check_count(count: int, text: str) -> None:
+    if count > MOST:
+        raise ValueError(
+            f"a sweep can have at most {MOST:,} GANs, got {count:,} from {text[:80]!r}: give fewer values, or several "
+            "sweeps"
+        )
 
 
 def _digits(value: float) -> float:
@@ -93,10 +110,21 @@ def _as(hint: Any, value: Any, text: str) -> Any:
         if value not in ("True", "False"):
             raise ValueError(f"a switch must be True or False, got {value!r} in {text!r}")
         return value == "True"
-    kind = hint if hint in (int, float) else str
-    if kind is int and float(value) != int(float(value)):
-        raise ValueError(f"the values must be whole numbers, got {value!r} in {text!r}")
+    if hint not in (int, float):
+        return value
     try:
-        return int(float(value)) if kind is int else kind(value)
-    except ValueError as error:
-        raise ValueError(f"the values must be numbers, got {value!r} in {text!r}") from error
+        return float(value) if hint is float else _whole(value)
+    except (ValueError, OverflowError) as error:
+        kind = "numbers" if hint is float else "whole numbers"
+        raise ValueError(f"the values must be {kind}, got {value!r} in {text[:80]!r}") from error
+
+
+def _whole(value: Any) -> int:
+    """Return the whole number that a text stands for, also as 1e3; exactly, also beyond what a float can tell apart."""
+    try:
+        return int(value)
+    except ValueError:
+        number = float(value)
+        if number != int(number):
+            raise
+        return int(number)

@@ -71,3 +71,32 @@ def test_combinations_count_like_digits():
 def test_impossible_grids_are_refused(grid, said):
     with pytest.raises(ValueError, match=said):
         sweep.combinations(Recipe(), grid)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed=inf", "must be whole numbers, got 'inf' in 'seed=inf'"),
+        ("seed=1e400", "must be whole numbers, got '1e400'"),
+        ("seed=nan", "must be whole numbers, got 'nan'"),
+        ("seed=a", "must be whole numbers, got 'a'"),
+        ("latent_dim=1,2.5", "must be whole numbers, got '2.5'"),
+        ("seed=0..inf", "a range must be"),
+        ("lr_d=1..1e400:3", "finite ends"),
+        ("seed=0..99999999", "at most 100,000 GANs, got 100,000,000 from 'seed=0..99999999'"),
+        ("lr_d=1..2:1000000000", "at most 100,000 GANs, got 1,000,000,000"),
+    ],
+)
+def test_numbers_without_end_are_refused_in_words_and_at_once(text, said):
+    with pytest.raises(ValueError, match=said):
+        sweep.axis(text)
+
+
+def test_seeds_are_read_exactly_and_too_many_combinations_are_counted_before_any_is_made():
+    assert sweep.axis(f"seed={2**53 - 1},1e3") == (("seed",), [2**53 - 1, 1000])
+    with pytest.raises(ValueError, match=f"seed must be at most {2**53 - 1}, got {10**20 - 1}"):
+        sweep.combinations(Recipe(), [f"seed={10**20 - 1}"])
+    with pytest.raises(
+        ValueError, match=r"at most 100,000 GANs, got 1,002,001 from 'seed=0\.\.1000 x steps=1\.\.1001'"
+    ):
+        sweep.combinations(Recipe(), ["seed=0..1000", "steps=1..1001"])

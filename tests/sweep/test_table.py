@@ -146,3 +146,93 @@ def test_a_killed_sweep_loses_at_most_the_running_chunk(how, tmp_path):
     rows = sweep.read(tmp_path / "sweep")
     assert len(rows) == 32
     assert rows[: len(kept)] == kept
+
+
+SMALLEST = replace(SMALL, width_g=4, width_d=4, steps=1)
+RATES = ("lr_d=1.25e-3,2.5e-3", "seed=0..1")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """A whole sweep of four GANs: its folder's files, and its rows."""
+    folder = tmp_path_factory.mktemp("sweep")
+    list(sweep.play(folder, SMALLEST, RATES, samples=20))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}, sweep.read(folder)
+
+
+def again(folder, played, **files):
+    """Put the sweep's files into a folder, some of them changed, and go on with it; return the GANs played."""
+    for name, content in (played[0] | {f"{stem}": value for stem, value in files.items()}).items():
+        (folder / name).write_bytes(content)
+    progress = list(sweep.play(folder, SMALLEST, RATES, samples=20))
+    return progress[-1].turns if progress else 0
+
+
+def german(table):
+    return table.decode().replace(",", ";").replace(".", ",").replace("False", "FALSE").replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda table: b"\xef\xbb\xbf" + table,
+        lambda table: table.replace(b",", b";"),
+        lambda table: german(table).encode("utf-8-sig"),
+        lambda table: german(table).replace(";", "\t").encode("utf-16"),
+        lambda table: table + table.splitlines(keepends=True)[2],
+        lambda table: table + b"\n,,,\n",
+    ],
+)  # fmt: skip
+def test_a_table_that_a_spreadsheet_saved_is_the_same_table(tmp_path, played, save):
+    assert again(tmp_path, played, **{"gans.csv": save(played[0]["gans.csv"])}) == 0
+    assert sweep.read(tmp_path) == played[1]
+    rest = b"".join(save(played[0]["gans.csv"]).splitlines(keepends=True)[:3])
+    if b"\0" not in rest:  # half of it: the other half is played
+        assert again(tmp_path, played, **{"gans.csv": rest}) == 2
+        assert told(sweep.read(tmp_path)) == told(played[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("gans.csv", lambda t: t[:-20], r"gans\.csv, line 5 must have \d+ cells, got \d+: .* delete that line"),
+        ("gans.csv", lambda t: t.replace(b"\n1,", b"\n1,0,"), r"gans\.csv, line 3 must have \d+ cells"),
+        ("gans.csv", lambda t: t.replace(b"\n1,", b"\n4,"), r"gans\.csv holds a GAN 4, but this sweep ends at 3"),
+        ("gans.csv", lambda t: t.replace(b"\n1,", b"\nb,"), r"gans\.csv, line 3 must begin with a GAN's number"),
+        ("gans.csv", lambda t: t.replace(b"\n1,", b"\n0,"), r"gans\.csv, line 3 contradicts an earlier line of GAN 0"),
+        ("gans.csv", lambda t: t.replace(b"0.00125", b"0.001"), r"GAN 0 with lr_d 0\.001, but it was played with"),
+        ("gans.csv", lambda t: t.replace(b"gan,", b"gun,"), r"gans\.csv must have a column 'gan'"),
+        ("gans.csv", lambda t: b"\xff" + t, r"gans\.csv must be text"),
+        ("sweep.json", lambda t: t[:40], r"sweep\.json cannot be read \(.*choose another folder"),
+        ("sweep.json", lambda t: b"[1]", r"sweep\.json cannot be read \(it holds no object but list"),
+        ("sweep.json", lambda t: b"{}", "holds a sweep with another start and another grid and another samples"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_of_a_sweep_is_named_with_its_cure_and_left_as_it_is(tmp_path, played, name, damage, said):
+    content = damage(played[0][name])
+    with pytest.raises(ValueError, match=said):
+        again(tmp_path, played, **{name: content})
+    assert (tmp_path / name).read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gans.csv", "sweep.json"]
+
+
+def test_a_note_saved_by_an_editor_or_an_earlier_version_is_the_same_note(tmp_path, played):
+    note = played[0]["sweep.json"].decode()
+    assert again(tmp_path, played, **{"sweep.json": note.replace("\n", "\r\n").encode("utf-8-sig")}) == 0
+    old = json.loads(note)
+    assert old["start"].pop("precision") == "float32"
+    old["start"]["bf16"] = False
+    assert again(tmp_path, played, **{"sweep.json": json.dumps(old).encode()}) == 0
+
+
+def test_a_foreign_table_and_a_second_process_are_refused(tmp_path):
+    (tmp_path / "gans.csv").write_text("name,hair\nanna,red\n")
+    with pytest.raises(ValueError, match=r"holds a gans\.csv but no sweep\.json"):
+        next(sweep.play(tmp_path, SMALLEST, RATES))
+    assert [path.name for path in tmp_path.iterdir()] == ["gans.csv"]
+    first = sweep.play(tmp_path / "new", SMALLEST, RATES, samples=20)
+    next(first)
+    with pytest.raises(ValueError, match="is in use by another process"):
+        next(sweep.play(tmp_path / "new", SMALLEST, RATES, samples=20))
+    first.close()
+    assert len(list(sweep.play(tmp_path / "new", SMALLEST, RATES, samples=20))) == 2
