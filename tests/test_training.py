@@ -742,3 +742,25 @@ def test_a_conditional_turn_tells_both_players_the_batch_s_conditions():
     fake = D(G(z, y), y)
     assert record.loss_d.item() == pytest.approx((softplus(-D(x, y)) + softplus(fake)).mean().item(), rel=1e-5)
     assert record.loss_g.item() == pytest.approx(softplus(-fake).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("player", ["g", "d"])
+def test_a_parameter_that_takes_no_part_in_a_step_rests(player):
+    """It has no gradient, which is not a gradient of zero: Adam would carry it on by its momentum."""
+    G, D, opt_g, opt_d = toy(lr=0.1)
+    own = {"g": G, "d": D}[player]
+    x, z = torch.randn(8, 2), torch.randn(8, LATENT)
+
+    def step():
+        if player == "g":
+            training.g_step(G, D, opt_g, losses.nonsaturating, x, z)
+        else:
+            training.d_step(G, D, opt_d, losses.nonsaturating, x, z)
+
+    step()
+    first = own.hidden[0]
+    own.hidden = nn.Linear(first.in_features, 8).requires_grad_(False)  # the hidden layers are bypassed
+    before, last = state(first), state(own.last)
+    step()
+    assert equal(before, state(first))
+    assert not equal(last, state(own.last))

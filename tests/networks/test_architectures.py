@@ -312,3 +312,19 @@ def test_mlps_are_their_layers_in_order(output):
     features = hidden(x.flatten(1), D, lambda h: nn.functional.leaky_relu(h, 0.2))
     assert torch.allclose(D.features(x), features, atol=1e-6)
     assert torch.allclose(D(x), nn.functional.linear(features, D.last.weight, D.last.bias).flatten(), atol=1e-6)
+
+
+def test_what_is_left_out_is_what_the_docstrings_say():
+    """Widths, depths and activations by default are the ones a recipe's defaults were played with."""
+    for ours, named in (
+        (networks.MLPGenerator(3, (2,)), networks.MLPGenerator(3, (2,), width=128, depth=2, activation=nn.ReLU)),
+        (networks.MLPDiscriminator((2,)), networks.MLPDiscriminator((2,), width=128, depth=2, norm="none")),
+        (networks.DCGANGenerator(3), networks.DCGANGenerator(3, channels=1, size=28, width=32, mapping=0, refine=0)),
+        (networks.DCGANDiscriminator(), networks.DCGANDiscriminator(channels=1, size=28, width=32, norm="batch")),
+        (networks.SpaceToDepthDiscriminator(),
+         networks.SpaceToDepthDiscriminator(channels=1, size=28, width=64, hidden=256)),
+        (networks.ResidualGenerator(3), networks.ResidualGenerator(3, channels=1, size=28, width=32, depth=1)),
+        (networks.ResidualDiscriminator(), networks.ResidualDiscriminator(channels=1, size=28, width=32, depth=1)),
+    ):  # fmt: skip
+        assert str(ours) == str(named)
+    assert networks.MLPGenerator(3, (2,)).output_range is None

@@ -1,5 +1,6 @@
 """What may share a stack, and what a row tells of a GAN."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from gan_tutor import evaluation, recipes, sweep, training
 from gan_tutor.recipes import Recipe
+from gan_tutor.sweep.measure import _row
 
 SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=3)
 
@@ -111,3 +113,44 @@ def test_collapse_is_a_sharp_generator_that_misses_modes():
     assert (one_mode["modes"], one_mode["high_quality"]) == (1, 1)
     assert one_mode["overlap"] == pytest.approx(1 / 8)
     assert untrained["collapsed"] is False
+
+
+def test_a_distance_is_to_real_points_of_the_gan_s_own_seed():
+    """Latents and real points are drawn from the seed, shifted by two numbers of their own, GAN by GAN."""
+    wanted = [replace(SMALL, data="gaussian", seed=s) for s in (3, 8)]
+    stack = sweep.build(wanted)
+    for _ in sweep.run(stack):
+        pass
+    for number, (recipe, row) in enumerate(zip(wanted, sweep.measure(stack, samples=200), strict=True)):
+        game = sweep.member(stack, number)
+        z = torch.randn(200, 2, generator=torch.Generator().manual_seed(recipe.seed + 1_000_003))
+        generator = torch.Generator().manual_seed(recipe.seed + 2_000_003)
+        real, again = (game.source.sample(200, generator).flatten().sort().values for _ in range(2))
+        made = game.ema(z).detach().flatten().sort().values
+        assert row["wasserstein"] == pytest.approx((made - real).abs().mean().item(), rel=1e-5)
+        assert row["perfect_wasserstein"] == pytest.approx((again - real).abs().mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("hit", "beside", "collapsed"),
+    [(4, 400, True), (4, 401, False), (5, 0, False), (4, 0, True), (1, 100, True), (1, 101, False)],
+)
+def test_collapsed_is_half_of_the_samples_in_half_of_the_modes(hit, beside, collapsed):
+    """Both halves belong to it: 100 samples on each of some of eight modes, and some far from all."""
+    ring = recipes.source(SMALL)
+    drawn = torch.cat([ring.means[:hit].repeat_interleave(100, dim=0), torch.full((beside, 2), 9.0)])
+    row = _row(drawn, ring, 0, [0.5, 0.25], 0)
+    assert (row["collapsed"], row["modes"]) == (collapsed, hit)
+    assert row["high_quality"] == pytest.approx(100 * hit / len(drawn))
+    assert (row["diverged_at"], row["loss_d"], row["loss_g"]) == (None, 0.5, 0.25)
+
+
+def test_a_gan_whose_samples_are_no_numbers_has_no_row_but_its_end():
+    ring = recipes.source(SMALL)
+    drawn = ring.means.clone()
+    drawn[3, 0] = math.nan
+    for stopped, samples in ((0, drawn), (7, ring.means)):
+        row = _row(samples, ring, stopped, [0.5, 0.5], 0)
+        assert row.pop("diverged_at") == (stopped or None)
+        assert set(row.values()) == {None}
+    assert _row(ring.means, ring, 0, [0.5, 0.5], 0)["overlap"] == pytest.approx(1)
