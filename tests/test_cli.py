@@ -1,6 +1,7 @@
 """The command line: run folders, resuming, Ctrl-C, and errors of one line."""
 
 import csv
+import errno
 import json
 import math
 import re
@@ -700,3 +701,60 @@ def test_points_by_class(run, tmp_path):
     assert status == 0, errors
     assert np.load(out / "sample-0.npy").shape == (24, 2)
     assert run("sample", out, "--n", 4, "--label", 7)[0] == 0
+
+
+def test_compile_without_a_compiler_is_one_line(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "/nonexistent")
+    status, _, errors = run("train", "ring", "--compile", "--device", "cpu", "--out", tmp_path / "a", *TINY)
+    assert status == 1
+    assert errors.splitlines()[-1].startswith("gan-tutor: compile needs a C++ compiler, but CXX names /nonexistent")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_compiler_that_fails_at_the_first_turn_is_one_line(run, tmp_path, monkeypatch):
+    """As torch says it where Python's headers are missing; to make it say so takes a minute."""
+    failed = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+
+    def played(*arguments):
+        raise failed("CppCompileError: C++ compile error\n\nOutput:\nPython.h: No such file or directory")
+
+    monkeypatch.setattr("gan_tutor.cli.session.play", played)
+    status, _, errors = run("train", "ring", "--out", tmp_path / "a", *TINY)
+    assert status == 1
+    assert errors.splitlines()[-1] == (
+        "gan-tutor: --compile does not work here (CppCompileError: C++ compile error); "
+        "without it the results are the same"
+    )
+
+
+def test_a_place_that_cannot_be_written_is_named_with_its_cure(run, folder, tmp_path, monkeypatch):
+    """As for another user, or on a read-only disk; the superuser of a container may write everywhere."""
+    mkdir = Path.mkdir
+
+    def refused(path, *arguments, **keywords):
+        if path.name == "forbidden":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        mkdir(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    place = tmp_path / "forbidden"
+    for command in (
+        ("train", "ring", "--out", place, *TINY),
+        ("sweep", "ring", "--grid", "seed=0..1", "--steps", 2, "--out", place),
+        ("sample", folder, "--out", place / "a.png"),
+    ):
+        status, _, errors = run(*command)
+        assert status == 1
+        last = errors.splitlines()[-1]
+        assert (
+            last == f"gan-tutor: {place} cannot be written (Permission denied): choose a folder of your own with --out"
+        )
+
+
+def test_errors_of_the_program_itself_keep_their_traceback(run, monkeypatch):
+    def broken(*arguments, **keywords):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("gan_tutor.cli.runs.host.tune", broken)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        run("train", "ring", *TINY)

@@ -13,6 +13,7 @@ from typing import Literal
 Event = Literal["right", "tried", "hinted"]
 Progress = dict[str, dict[str, int]]
 
+_CURE = "name a folder that can be written in the environment variable GAN_TUTOR_HOME"
 _session: Progress = {}
 _kept: list[Path] = []
 
@@ -24,8 +25,13 @@ def place() -> Path:
 
 def keep() -> None:
     """Keep the progress of this session, and what an earlier one left, in the file from now on."""
-    if place() not in _kept:
-        _kept[:] = [place()]
+    try:
+        path = place()
+    except RuntimeError:  # HOME is not set, and the system does not know this user
+        print(f"progress is not kept: this user has no home folder; {_CURE}", file=sys.stderr)
+        return
+    if path not in _kept:
+        _kept[:] = [path]
         _write(_merged(_stored(), _session))
 
 
@@ -68,7 +74,7 @@ def _write(progress: Progress) -> None:
             json.dump(progress, file, indent=1, sort_keys=True)
         os.replace(file.name, path)
     except OSError as error:  # a read-only home must not keep a student from an answer
-        print(f"progress is not kept: {error}", file=sys.stderr)
+        print(f"progress is not kept: {error}; {_CURE}", file=sys.stderr)
         _kept.clear()
         _session.update(progress)
 

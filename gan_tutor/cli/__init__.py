@@ -1,5 +1,6 @@
 """`gan-tutor`: the command line. `runs` has one game, `sweep` many at once; `school` is for teachers."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,25 @@ def main() -> None:
         )
     try:
         tyro.extras.subcommand_cli_from_dict(known, prog="gan-tutor", config=(tyro.conf.CascadeSubcommandArgs,))
-    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_the_compilers(error):
+            raise
         rank = os.environ.get("RANK") if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
-        raise SystemExit(f"gan-tutor{f' (process {rank})' if rank else ''}: {error}") from error
+        raise SystemExit(f"gan-tutor{f' (process {rank})' if rank else ''}: {_told(error)}") from error
+
+
+def _is_the_compilers(error: Exception) -> bool:
+    """Tell whether --compile failed at the first turn: only the compiler knows that it lacks Python's headers."""
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+
+
+def _told(error: Exception) -> str:
+    """Return what to say of an expected error: what is missing, and its cure if the error does not name one."""
+    if _is_the_compilers(error):
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        return f"--compile does not work here ({reason.strip():.300}); without it the results are the same"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+        if os.path.isfile(error.filename) and not os.access(error.filename, os.R_OK):
+            return f"{error.filename} cannot be read ({error.strerror}): ask its owner"
+        return f"{error.filename} cannot be written ({error.strerror}): choose a folder of your own with --out"
+    return str(error)

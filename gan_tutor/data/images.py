@@ -4,6 +4,7 @@
 and CelebA through torchvision's own loaders; nothing is downloaded unless `download=True`.
 """
 
+import errno
 import hashlib
 import io
 from collections.abc import Callable
@@ -236,6 +237,7 @@ def torchvision_set(
     Raises:
         FileNotFoundError: if the files are not under `root` and `download` is False.
         ConnectionError: if the download fails.
+        PermissionError: if the downloaded files cannot be written.
         ValueError: if a name, split or size is not one of those above, or the files are damaged.
 
     Source: lecun1998mnist, xiao2017fashion.
@@ -273,8 +275,14 @@ def _open_torchvision(name: str, root: Path, download: bool, split: str) -> Any:
         return build(root, download=download, **which)
     except (OSError, RuntimeError, ValueError, AssertionError, EOFError, ImportError) as error:
         if download:
+            if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EROFS:
+                raise PermissionError(
+                    f"{name} could not be downloaded: {root / folder} cannot be written; give a root that can, "
+                    f"{instead}"
+                ) from error
+            cure = "install that package" if "pip install" in str(error) else "check the network"
             raise ConnectionError(
-                f"{name} could not be downloaded into {root / folder} ({error}); check the network and "
+                f"{name} could not be downloaded into {root / folder} ({' '.join(str(error).split())}); {cure} and "
                 f"try again, put the files there by hand, {instead}"
             ) from error
         if isinstance(error, RuntimeError) and "download=True" in str(error):

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -107,15 +109,36 @@ def prepare(
         compile: Wrap with `torch.compile`.
 
     Raises:
-        ValueError: bfloat16 was insisted on and the GPU has none.
+        ValueError: bfloat16 was insisted on and the GPU has none, or `compile` and there is no compiler.
     """
     device = torch.device(device)
     chosen = precision_on(device, precision)
+    if compile:
+        _must_have_compiler(device)
     network.to(device)
     if channels_last:
         network.to(memory_format=torch.channels_last)
     ready: nn.Module = Autocast(network, device.type) if chosen == "bfloat16" else network
     return cast(nn.Module, torch.compile(ready)) if compile else ready
+
+
+def _must_have_compiler(device: torch.device) -> None:
+    """Refuse torch.compile without the compiler that it calls at the first turn, after all else has been made.
+
+    For a CPU this is the C++ compiler that CXX names, or else the system's; for a GPU Triton calls a C compiler.
+    """
+    if sys.platform == "win32":  # torch.compile looks in places that it alone knows
+        return
+    language, variable, usual = "C++", "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
+    if device.type == "cuda":
+        language, variable, usual = "C", "CC", ["gcc", "clang"]
+    named = os.environ.get(variable)
+    if not any(map(shutil.which, [named] if named else usual)):
+        looked = f"{variable} names {named}, which is none" if named else f"there is no {' or '.join(usual)}"
+        raise ValueError(
+            f"compile needs a {language} compiler, but {looked}: install one, such as Debian's package g++, name it in "
+            f"{variable}, or do without compile, which changes no result"
+        )
 
 
 def check_range(G: nn.Module, source: Any) -> None:

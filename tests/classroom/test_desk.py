@@ -172,7 +172,26 @@ def test_a_home_that_cannot_be_written_does_not_keep_from_an_answer(own_diary, c
     classroom.check(ONE, right)
     captured = capsys.readouterr()
     assert f"{ONE}: right" in captured.out
-    assert "progress is not kept" in captured.err
+    assert captured.err.count("progress is not kept") == 1
+    assert captured.err.count("GAN_TUTOR_HOME") == 1
+    classroom.progress()
+    assert "1 of 5" in capsys.readouterr().out
+
+
+def test_a_user_without_a_home_is_told_once_and_can_answer(monkeypatch, capsys):
+    """As in a container that runs under a number: no HOME, and no entry for the user from which to take it."""
+    for name in ("HOME", "USERPROFILE", "GAN_TUTOR_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if sys.platform != "win32":
+        monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    classroom.start("losses")
+    classroom.check(ONE, right)
+    captured = capsys.readouterr()
+    assert f"{ONE}: right" in captured.out
+    assert captured.err.splitlines() == [
+        "progress is not kept: this user has no home folder; name a folder that can be written in the environment "
+        "variable GAN_TUTOR_HOME"
+    ]
     classroom.progress()
     assert "1 of 5" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """Embedded and torchvision image sets: contents, balance, scaling, and every error a reader can meet."""
 
+import errno
 import gzip
 import importlib.util
 import shutil
@@ -326,6 +327,31 @@ def test_offline_download_names_the_embedded_alternative(tmp_path, monkeypatch):
         images.torchvision_set("MNIST", tmp_path, download=True)
     assert "data.digits()" in str(caught.value)
     assert str(tmp_path / "MNIST" / "raw") in str(caught.value)
+    assert "check the network" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_root_that_cannot_be_written_is_not_taken_for_a_missing_network(tmp_path, monkeypatch):
+    def read_only(*arguments, **keywords):
+        raise OSError(errno.EROFS, "Read-only file system", "raw")
+
+    monkeypatch.setattr(datasets.mnist, "download_and_extract_archive", read_only)
+    monkeypatch.setattr(datasets.MNIST, "mirrors", ["nowhere"])
+    with pytest.raises(
+        PermissionError, match=r"raw cannot be written; give a root that can, .*data\.digits\(\)"
+    ) as caught:
+        images.torchvision_set("MNIST", tmp_path, download=True)
+    assert "network" not in str(caught.value)
+
+
+def test_a_package_that_a_download_needs_is_named_in_place_of_the_network(tmp_path, monkeypatch):
+    def lacking(*arguments, **keywords):
+        raise RuntimeError("'gdown' is required. You can install it with 'pip install gdown'.")
+
+    monkeypatch.setattr(datasets.CelebA, "__init__", lacking)
+    with pytest.raises(ConnectionError, match=r"pip install gdown.*install that package and try again") as caught:
+        images.torchvision_set("CelebA", tmp_path, download=True)
+    assert "network" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

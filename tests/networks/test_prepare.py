@@ -183,6 +183,28 @@ assert found[1][1].abs().max() > 0.01
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only torch knows where Windows keeps its compilers")
+@pytest.mark.parametrize(
+    ("device", "variable", "named", "said"),
+    [
+        ("cpu", "CXX", "/nonexistent", r"C\+\+ compiler, but CXX names /nonexistent, which is none: install one"),
+        ("cpu", "CXX", None, r"C\+\+ compiler, but there is no (g|clang)\+\+: install one"),
+        ("cuda", "CC", "/nonexistent", "C compiler, but CC names /nonexistent, which is none"),
+        ("cuda", "CC", None, "C compiler, but there is no gcc or clang"),
+    ],
+)
+def test_compile_without_a_compiler_is_refused_before_anything_is_made(
+    monkeypatch, tmp_path, device, variable, named, said
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(variable, raising=False)
+    if named:
+        monkeypatch.setenv(variable, named)
+    with pytest.raises(ValueError, match=said + ".*do without compile"):
+        networks.prepare(nn.Linear(1, 1), device=device, compile=True)
+    networks.prepare(nn.Linear(1, 1), device="cpu")  # nothing else asks for it
+
+
 @pytest.mark.skipif(
     shutil.which("c++") is None and shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"
 )
