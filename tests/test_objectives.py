@@ -1,11 +1,13 @@
 """Objectives: the sum of loss and penalty, on modules and on functional parameters, and who gets gradients."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from gan_tutor import losses, networks, penalties
-from gan_tutor.objectives import discriminator_loss, generator_loss
+from gan_tutor.objectives import class_of_fake, class_of_real, discriminator_loss, generator_loss
 
 N = 32
 PENALISED = [None, *penalties.PENALTIES]
@@ -232,3 +234,62 @@ def test_both_objectives_can_be_traced_with_their_gradients(players, x_real, z, 
         (got, got_value), (want, want_value) = traced(*arguments), step(*arguments)
         assert got_value.item() == pytest.approx(want_value.item(), rel=1e-6)
         assert all(torch.allclose(got[k], want[k], rtol=1e-5, atol=1e-7) for k in want)
+
+
+def test_without_a_weight_a_penalty_and_a_term_count_once(players, x_real, z):
+    G, D = players
+    x_fake = G(z).detach()
+    value = penalties.r1_r2(D, x_real, x_fake).item()
+    assert value > 1e-3
+    for objective, loss in (
+        (discriminator_loss, losses.hinge.d(D(x_real), D(x_fake)).item()),
+        (generator_loss, losses.hinge.g(None, D(x_fake)).item()),
+    ):
+        assert objective(G, D, losses.hinge, x_real, z, penalties.r1_r2).item() == pytest.approx(loss + value, rel=1e-5)
+        assert objective(G, D, losses.hinge, x_real, z, penalties.r1_r2, 3.0).item() == pytest.approx(
+            loss + 3 * value, rel=1e-5
+        )
+
+
+@pytest.mark.parametrize("loss", [losses.hinge, losses.feature_matching], ids=lambda loss: loss.name)
+def test_a_term_of_g_is_asked_of_d_and_both_batches_and_moves_g(players, x_real, z, loss):
+    G, D = players
+    seen = []
+
+    def term(judge, real, fake):
+        seen.append((judge, real, fake))
+        return (fake.mean(0) - real.mean(0)).square().sum()
+
+    got = generator_loss(G, D, loss, x_real, z, term, 0.3)
+    made = G(z)
+    value = (made.mean(0) - x_real.mean(0)).square().sum()
+    plain = generator_loss(G, D, loss, x_real, z)
+    assert got.item() == pytest.approx((plain + 0.3 * value).item(), rel=1e-5)
+    ((judge, real, fake),) = seen
+    assert judge is D
+    assert real is x_real
+    assert torch.equal(fake, made)
+    slopes = torch.autograd.grad(got, list(G.parameters()))
+    expected = torch.autograd.grad(plain + 0.3 * value, list(G.parameters()))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(slopes, expected, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_classification_terms_are_cross_entropies_in_nats(dtype):
+    """Of real samples for D, of generated ones for G, each by its own row's class; half-precision logits as float32."""
+    logits_real = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], dtype=dtype)
+    logits_fake = torch.tensor([[-2.0, 0.25, 0.5], [1.0, 0.0, -1.5]], dtype=dtype)
+    y = torch.tensor([2, 0])
+
+    class Classifier(nn.Module):
+        def classify(self, x):
+            return logits_real if x is real else logits_fake
+
+    real, fake = torch.zeros(2, 4), torch.ones(2, 4)
+    D = networks.Given(Classifier(), y)
+    for term, logits in ((class_of_real, logits_real), (class_of_fake, logits_fake)):
+        rows = zip(logits.double().tolist(), y.tolist(), strict=True)
+        expected = sum(math.log(sum(math.exp(v) for v in row)) - row[k] for row, k in rows) / 2
+        got = term(D, real, fake)
+        assert got.dtype == torch.float32
+        assert got.item() == pytest.approx(expected, rel=1e-6)
