@@ -389,3 +389,20 @@ def test_both_optimizers_have_the_recipe_s_numbers(name):
         # Adam's three forms round differently: a recorded run repeats bit for bit only with the one it was played with.
         assert name != "adam" or group["fused"] is True
         assert [id(p) for p in group["params"]] == [id(p) for p in network.parameters()]
+
+
+@pytest.mark.parametrize("name", ["r1", "r1_r2"])
+def test_the_penalty_of_a_conditional_d_is_told_the_batch_s_classes(name):
+    game = recipes.build(replace(SMALL, condition="projection", penalty=name, penalty_weight=0.3))
+    penalty, _ = games.d_term(game)
+    x_real, x_fake, y = torch.randn(4, 2), torch.randn(4, 2), torch.tensor([0, 5, 5, 7])
+
+    def squares(x):
+        x = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(game.D(x, y).sum(), x)
+        return slope.square().sum(1).mean().item() / 2
+
+    expected = squares(x_real) + (squares(x_fake) if name == "r1_r2" else 0)
+    got = penalty(networks.Given(game.ready_d, y), x_real, x_fake).item()
+    assert got == pytest.approx(expected, rel=1e-5)
+    assert got != pytest.approx(penalty(networks.Given(game.ready_d, y.flip(0)), x_real, x_fake).item(), rel=1e-4)

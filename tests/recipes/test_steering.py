@@ -279,3 +279,88 @@ def test_play_stops_at_the_turn_it_is_told():
     recipes.play(game, until=1)
     assert game.step == 2
     assert recipes.without_end(SMALL) == replace(SMALL, steps=10**9)
+
+
+@pytest.mark.parametrize(
+    ("change", "fresh"),
+    [
+        ({"width_d": 9}, "D"), ({"width_g": 9}, "G"), ({"data": "grid"}, ""), ({"condition": "concat"}, "GD"),
+        ({"data": "gaussian", "latent_dim": 3}, "GD"), ({"width_d": 9, "optimizer": "rmsprop"}, "D"),
+        ({"depth_g": 1, "lr_d": 0.5, "beta1": 0.25}, "G"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_fits_is_kept_with_its_state_and_the_rest_is_new(change, fresh):
+    game, recipe = played(SMALL, 5), replace(SMALL, **change)
+    drawn_from = game.generator.get_state()
+    steered, new = recipes.steer(game, recipe), recipes.build(recipe)
+    for player in ("G", "D"):
+        expected = new if player in fresh else game
+        assert all(map(torch.equal, values(steered, player), values(expected, player)))
+        optimizer = getattr(steered, f"opt_{player.lower()}")
+        moments = getattr(game, f"opt_{player.lower()}").state_dict()["state"]
+        kept = player not in fresh and recipe.optimizer == SMALL.optimizer
+        found = optimizer.state_dict()["state"]
+        assert moments
+        assert len(found) == (len(moments) if kept else 0)
+        for number, state in found.items():
+            assert all(torch.equal(state[name], moments[number][name]) for name in state)
+        (group,) = optimizer.param_groups
+        assert group["lr"] == {"G": recipe.lr_g, "D": recipe.lr_d}[player]
+        assert recipe.optimizer != "adam" or tuple(group["betas"]) == (recipe.beta1, recipe.beta2)
+        assert [id(p) for p in group["params"]] == [id(p) for p in getattr(steered, player).parameters()]
+    assert all(map(torch.equal, values(steered, "ema"), values(new if "G" in fresh else game, "ema")))
+    assert (steered.step, steered.recipe, steered.source.name) == (5, recipe, recipe.data)
+    assert torch.equal(steered.generator.get_state(), drawn_from)
+    recipes.play(steered, until=7)
+    assert steered.step == 7
+
+
+def test_what_changed_and_what_a_stored_game_refuses():
+    """All fields of the networks, data and the seed; not how a turn is computed."""
+    new = replace(SMALL, lr_g=0.5, width_d=9, seed=2, data_root="x", compile=True, condition="concat", data="grid")
+    assert recipes.changes(SMALL, new) == {
+        "lr_g": 0.5, "width_d": 9, "seed": 2, "data_root": "x", "compile": True, "condition": "concat", "data": "grid",
+    }  # fmt: skip
+    assert recipes.refused(SMALL, new) == [
+        "data grid (was ring)", "width_d 9 (was 8)", "condition concat (was none)", "seed 2 (was 0)",
+    ]  # fmt: skip
+    for name in ("latent_dim", "width_g", "mapping_g", "refine_g", "depth_g", "depth_d"):
+        assert recipes.refused(SMALL, replace(SMALL, **{name: 7})) == [f"{name} 7 (was {getattr(SMALL, name)})"]
+    for change in ({"loss": "hinge"}, {"precision": "bfloat16"}, {"steps": 5}, {"ema_decay": 0.5}, {"n_critic": 3}):
+        assert recipes.refused(SMALL, replace(SMALL, **change)) == []
+
+
+FIELDS = {
+    **dict.fromkeys(("precision", "channels_last", "compile", "condition"), ("G", "D")),
+    **dict.fromkeys(
+        ("generator", "latent_dim", "width_g", "mapping_g", "refine_g", "subpixel_g", "depth_g", "activation_g"), ("G",)
+    ),
+    **dict.fromkeys(("discriminator", "width_d", "depth_d", "activation_d", "norm_d"), ("D",)),
+    **dict.fromkeys(("data", "points", "data_root", "standardize"), ("data",)),
+}
+
+
+@pytest.mark.parametrize("name", Recipe.__dataclass_fields__)
+def test_each_field_rebuilds_what_it_makes(name):
+    """Every field of a recipe alone: networks, data, or nothing."""
+    digits = replace(SMALL, data="digits", generator="dcgan", discriminator="dcgan", norm_d="none")
+    other = {
+        "data": "fashion", "points": "1,1", "generator": "mlp", "discriminator": "mlp", "norm_d": "spectral",
+        "condition": "concat", "loss": "hinge", "penalty": "r1", "optimizer": "sgd", "schedule": "cosine",
+        "activation_g": "tanh", "activation_d": "tanh", "precision": "bfloat16", "augment": "flip", "data_root": "x",
+        "diffaugment": "color", "real_target": 0.9, "ema_decay": 0.5, "beta1": 0.1, "beta2": 0.1,
+    }  # fmt: skip
+    old = digits
+    if name == "points":
+        old = replace(SMALL, data="drawn", points="0,0")
+    elif name == "standardize":
+        old = replace(SMALL, data="grid")
+    elif name == "augment":
+        old = replace(digits, data="fashion")
+    value = getattr(old, name)
+    number = not value if isinstance(value, bool) else None if isinstance(value, str) else value + 1
+    new = replace(old, **{name: other.get(name, number)})
+    assert recipes.changes(old, new).keys() == {name}
+    assert recipes.rebuilt(old, new) == recipes.rebuilt(new, old) == FIELDS.get(name, ())
+    assert recipes.loses(old, new) == (name in FIELDS or name == "optimizer")
