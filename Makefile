@@ -11,16 +11,30 @@ SITE := _build/html
 LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 240
 
+# `make check` leaves to `make test` what needs a site, a browser, a compiler, an index, a class, or processes to kill.
+NOT_CHECKED := book browser page classroom test_bundle.py test_wheel.py test_torchrun.py test_parallel.py test_kills.py \
+  test_gpu_benchmark.py
+CHECKED := tests $(NOT_CHECKED:%=--ignore=tests/%) \
+  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients \
+  --deselect tests/sweep/test_table.py::test_a_killed_sweep_loses_at_most_the_running_chunk \
+  --deselect tests/test_cli.py::test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on \
+  --deselect tests/test_cli.py::test_a_second_run_in_the_folder_is_refused_until_the_first_has_ended_or_was_killed
+# What depends on the processor's instructions: the precision that is chosen, its names, and numbers of image networks.
+OF_INSTRUCTIONS := networks/test_prepare.py recipes/test_speed.py recipes/test_catalogue.py test_host.py \
+  evaluation/test_features.py
+
 # One thread for each process: tiny networks are slower with several, and results repeat exactly.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help book test lab serve notebooks pdf lock clean
+.PHONY: help book check test avx2 lab serve notebooks pdf lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book       install everything into .venv and build the site into $(SITE)"
-	@echo "make test       run every test: code style, types, library, site, browser, notebooks"
+	@echo "make check      run what is done in 3 minutes on two cores: style, format, types, spelling, the library's own tests"
+	@echo "make test       run every test: those of make check, processes, grading, site, browser, notebooks"
+	@echo "make avx2       run the tests that depend on the processor's instructions, as if it had AVX2 only"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      serve the built site on http://localhost:$(PORT) (PORT=...)"
 	@echo "make notebooks  execute the notebooks that changed, and store them"
@@ -51,18 +65,35 @@ book: $(STAMP)
 	@echo "  $(CURDIR)/$(SITE)/index.html"
 
 # Every check runs even if one before it failed; skipped tests are listed with their reasons.
+define CHECKS
+failed=""; \
+check() { name="$$1"; shift; echo; echo "== $$name"; "$$@" || failed="$$failed [$$name]"; }; \
+check "style" $(RUN) -m ruff check .; \
+check "format" $(RUN) -m ruff format --check .; \
+check "types" $(RUN) -m mypy; \
+check "spelling" $(RUN) -m codespell_lib
+endef
+define VERDICT
+echo; \
+if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
+echo "All checks passed. Lines that begin with SKIPPED above say what could not run here, and why."
+endef
+
+check: $(TEST_STAMP)
+	@$(CHECKS); \
+	check "library" $(RUN) -m pytest -n 2 --dist loadgroup -rs $(CHECKED); \
+	$(VERDICT)
+
 test: $(TEST_STAMP)
-	@failed=""; \
-	check() { name="$$1"; shift; echo; echo "== $$name"; "$$@" || failed="$$failed [$$name]"; }; \
-	check "style" $(RUN) -m ruff check .; \
-	check "format" $(RUN) -m ruff format --check .; \
-	check "types" $(RUN) -m mypy; \
-	check "spelling" $(RUN) -m codespell_lib; \
+	@$(CHECKS); \
 	check "library, site, browser" $(RUN) -m pytest -n 2 --dist loadgroup -rs tests; \
 	check "notebooks" $(RUN) -m pytest -n 2 --dist loadfile -rs $(NBVAL) book; \
-	echo; \
-	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
-	echo "All checks passed. Lines that begin with SKIPPED above say what could not run here, and why."
+	$(VERDICT)
+
+avx2: $(TEST_STAMP)
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(RUN) -m pytest -n 2 --dist loadgroup -rs \
+	  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients \
+	  $(OF_INSTRUCTIONS:%=tests/%)
 
 lab: $(STAMP)
 	$(RUN) -m jupyterlab book

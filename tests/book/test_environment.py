@@ -76,7 +76,7 @@ LOCKS = ("requirements.lock", "requirements-test.lock")
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
 @pytest.mark.parametrize(
     ("target", "lock"),
-    [("book", 0), ("lab", 0), ("serve", 0), ("notebooks", 0), ("test", 1), ("pdf", 1)],
+    [("book", 0), ("lab", 0), ("serve", 0), ("notebooks", 0), ("check", 1), ("test", 1), ("avx2", 1), ("pdf", 1)],
 )
 def test_make_installs_what_a_target_needs_and_no_more(target: str, lock: int) -> None:
     command = ["make", "--dry-run", "VENV=there_is_no_such_folder", target]
@@ -111,3 +111,15 @@ def test_binder_installs_the_package() -> None:
     script = ROOT / "postBuild"
     assert "pip install --no-deps -e ." in script.read_text(encoding="utf-8")
     assert script.stat().st_mode & 0o111, "postBuild must be executable"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
+def test_what_make_leaves_out_and_what_it_picks_is_there() -> None:
+    """A renamed file or test would silently be checked again, or no more."""
+    for target, least in (("check", 10), ("avx2", 5)):
+        said = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        named = re.findall(r"(?<![\w/])(tests/[\w/.]+(?:::\w+)?)", said.replace("--ignore=", ""))
+        assert len(named) >= least
+        for file, _, test in (name.partition("::") for name in named):
+            assert (ROOT / file).exists(), file
+            assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
