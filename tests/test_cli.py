@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_tutor import checkpoints, cli, recipes, training
+from gan_tutor import checkpoints, cli, data, evaluation, recipes, sweep, training
 from gan_tutor.cli import folder as folder_module
 
 TINY = ("--width-g", "8", "--width-d", "8", "--batch-size", "16", "--samples", "50")
@@ -345,6 +345,124 @@ def test_resuming_a_finished_run_measures_it_again(run, folder):
     assert same_state(folder / "checkpoint.safetensors", before)
 
 
+def told_speed(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return {name: metrics.get(name) for name in ("seconds", "steps_per_second", "images_per_second")}
+
+
+def test_the_speed_that_is_told_is_that_of_all_sessions_of_a_run(run, folder):
+    first = told_speed(folder)
+    command = ("train", "ring", "--out", folder, "--resume", *TINY)
+    assert run(*command, "--steps", 30)[0] == 0
+    assert told_speed(folder) == first  # nothing was played
+    assert run(*command, "--steps", 50)[0] == 0
+    longer = told_speed(folder)
+    assert longer["seconds"] > first["seconds"] > 0
+    for told, turns in ((first, 30), (longer, 50)):
+        assert told["seconds"] * told["steps_per_second"] == pytest.approx(turns, rel=1e-3)
+        assert told["images_per_second"] == pytest.approx(16 * told["steps_per_second"], rel=1e-3)
+    game = recipes.resume(folder / "checkpoint.safetensors")
+    assert game.timed == (50, pytest.approx(longer["seconds"], rel=1e-3))
+    assert recipes.steer(game, replace(game.recipe, width_d=9)).timed == game.timed
+    game.timed = (0, 0.0)  # a checkpoint of before
+    recipes.save(game, folder / "checkpoint.safetensors")
+    assert run(*command, "--steps", 50)[0] == 0
+    assert told_speed(folder) == dict.fromkeys(first)
+
+
+def interrupting(function):
+    """The function, before which Ctrl-C is pressed."""
+
+    def called(*arguments, **named):
+        signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **named)
+
+    return called
+
+
+def test_ctrl_c_while_measuring_is_one_line_and_the_run_can_be_measured_later(run, tmp_path, monkeypatch, folder):
+    out = tmp_path / "other"
+    monkeypatch.setattr(evaluation, "score", interrupting(evaluation.score))
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", out, *TINY)
+    assert status == 130
+    assert errors.splitlines()[-1] == (
+        "stopped while measuring; the run is whole at step 30: measure it by the same command with --resume"
+    )
+    assert "Traceback" not in errors
+    assert not (out / "metrics.json").exists()
+    status, _, errors = run("evaluate", folder)
+    assert (status, errors) == (130, "gan-tutor: interrupted\n")
+    monkeypatch.undo()
+    assert run("train", "ring", "--steps", 30, "--out", out, "--resume", *TINY)[0] == 0
+    same = [json.loads((where / "metrics.json").read_text()) for where in (out, folder)]
+    assert same[0]["modes"] == same[1]["modes"]
+    assert told_speed(out)["steps_per_second"] > 0
+    monkeypatch.setattr(training, "generate", interrupting(training.generate))
+    status, _, errors = run("sample", folder)
+    assert (status, errors) == (130, "gan-tutor: interrupted\n")
+    assert not list(folder.glob("sample-*"))
+    monkeypatch.setattr(sweep, "combinations", interrupting(sweep.combinations))
+    status, _, errors = run("sweep", "ring", "--grid", "seed=0..1", "--out", tmp_path / "sweep")
+    assert (status, errors) == (130, "gan-tutor: interrupted\n")
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_how_to_go_on(run, tmp_path, monkeypatch, folder):
+    g_step, out = training.g_step, tmp_path / "stopped"
+
+    def impatient(*arguments):
+        clock = time.monotonic
+        signal.raise_signal(signal.SIGINT)
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + 2)
+        signal.raise_signal(signal.SIGINT)
+        return g_step(*arguments)
+
+    monkeypatch.setattr(training, "g_step", impatient)
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", out, *TINY)
+    assert status == 130
+    said = "interrupted; go on from the last checkpoint by the same command with --resume"
+    assert errors.splitlines()[-1].endswith(said)
+    monkeypatch.undo()
+    assert run("train", "ring", "--steps", 30, "--out", out, "--resume", *TINY)[0] == 0
+    assert same_state(out / "checkpoint.safetensors", folder / "checkpoint.safetensors")
+
+
+def test_a_measurement_that_fails_says_how_to_have_it_later(run, folder, monkeypatch):
+    def failing(*arguments):
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(evaluation, "score", failing)
+    status, _, errors = run("train", "ring", "--steps", 30, "--out", folder, "--resume", *TINY)
+    assert status == 1
+    assert errors.splitlines()[-1] == (
+        "gan-tutor: no such thing; the run is whole at step 30: measure it by the same command with --resume"
+    )
+
+
+@pytest.mark.parametrize("name", ["digits", "fashion", "ring", "swiss_roll", "gaussian", "stacked_digits"])
+def test_the_least_number_of_samples_is_where_a_measure_begins_to_exist(name):
+    source = getattr(data, name)(4.0, 1.25) if name == "gaussian" else getattr(data, name)()
+    least = evaluation.least_samples(name)
+    assert evaluation.score(source.sample(least, torch.Generator().manual_seed(0)), source)
+    if least > 1:
+        with pytest.raises(ValueError, match="at least"):
+            evaluation.score(source.sample(least - 1, torch.Generator().manual_seed(0)), source)
+
+
+def test_the_traceback_of_an_error_can_be_had_and_a_foreign_one_says_so(run, folder, monkeypatch):
+    assert run("sample", "none") == (
+        1,
+        "",
+        "gan-tutor: no checkpoint at none; a run folder holds it as checkpoint.safetensors",
+    )
+    monkeypatch.setattr(sys, "argv", ["gan-tutor", "sample", "--traceback", "none"])
+    with pytest.raises(FileNotFoundError, match="no checkpoint at none"):
+        cli.main()
+    monkeypatch.setattr(evaluation, "score", lambda *arguments: int("a bug of ours"))
+    status, _, errors = run("evaluate", folder)
+    assert status == 1
+    assert errors == "gan-tutor: invalid literal for int() with base 10: 'a bug of ours' (--traceback shows where)"
+
+
 @pytest.mark.parametrize("checkpoint_every", [500, 1])
 def test_ctrl_c_inside_a_step_saves_and_the_resumed_run_equals_a_straight_one(
     run, tmp_path, monkeypatch, folder, checkpoint_every
@@ -445,7 +563,22 @@ def test_divergence_is_one_line_that_names_what_can_be_done(run, tmp_path, every
         (("train", "ring", "--log-every", "0"), "log.every must be at least 1, got 0"),
         (("train", "ring", "--samples", "0"), "samples must be at least 1, got 0"),
         (("train", "ring", "--threads", "0"), "threads must be at least 1, got 0"),
+        (("train", "ring", "--samples", "1000001"), "samples must be at most 1000000, got 1000001"),
+        (("train", "ring", "--threads", "100000"), "threads must be at most 1024, got 100000"),
+        (("train", "ring", "--checkpoint-minutes", "nan"), "checkpoint.minutes must be positive, got nan"),
+        (("train", "ring", "--seed", str(10**20)), f"seed must be at most {2**53 - 1}, got {10**20}"),
+        (("train", "digits", "--samples", "3"), "samples must be at least 4 to be measured against digits, got 3"),
         (("sample", "none"), "no checkpoint at none"),
+        (("sample", "none", "--n", "0"), "n must be at least 1, got 0"),
+        (("sample", "none", "--seed", str(10**20)), f"seed must be at most {2**53 - 1}, got {10**20}"),
+        (("sample", "none", "--seed=-1"), "seed must be at least 0, got -1"),
+        (("sample", "none", "--out", "v1.2"), r"out must end in .png .* got v1.2: v1.2.png would be one"),
+        (("evaluate", "none", "--n", "10000000"), "n must be at most 1000000, got 10000000"),
+        (("evaluate", "none", "--seed", str(10**20)), f"seed must be at most {2**53 - 1}, got {10**20}"),
+        (("sweep", "ring", "--grid", "seed=0..1", "--samples", "0"), "samples must be at least 1, got 0"),
+        (("sweep", "ring", "--grid", "seed=inf"), "must be whole numbers, got 'inf'"),
+        (("classroom", "grade", "none", "--jobs", "0"), "jobs must be from 1 to a million, got 0"),
+        (("classroom", "grade", "none", "--memory-gib", "inf"), "memory.gib must be above 0 and at most .* got inf"),
         (("evaluate", "none"), "no checkpoint at none"),
     ],
 )
@@ -504,6 +637,27 @@ def test_sample_writes_a_picture_and_the_numbers(run, folder):
     run("sample", folder / "checkpoint.safetensors", "--n", 20, "--seed", 4)
     assert np.array_equal(x, np.load(folder / "again.npy"))
     assert not np.array_equal(x, np.load(folder / "sample-4.npy"))
+
+
+@pytest.mark.parametrize(
+    ("out", "written"),
+    [
+        ("pic", "pic.png"), ("new/", "new/sample-0.png"), ("there", "there/sample-0.png"), (".hidden", ".hidden.png"),
+        ("a.b.png", "a.b.png"), ("sub/v.PDF", "sub/v.PDF"), ("v.svg", "v.svg"),
+    ],
+)  # fmt: skip
+def test_the_files_that_are_named_are_the_files_that_are_written(run, tmp_path, monkeypatch, folder, out, written):
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    status, printed, errors = run("sample", "run", "--n", 4, "--out", out)
+    assert status == 0, errors
+    array = str(Path(written).with_suffix(".npy"))
+    assert printed == f"4 samples: {written} and {array}\n"
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} - before == {tmp_path / written, tmp_path / array}
+    assert np.load(array).shape == (4, 2)
+    with open(written, "rb") as file:
+        assert file.read(5).startswith({"PDF": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}[written[-3:]])
 
 
 def test_samples_are_the_averaged_generator_s(run, folder):

@@ -39,6 +39,11 @@ def test_the_run_was_killed_all_along_and_in_the_middle_of_its_writes(told):
 
 def test_its_checkpoint_equals_the_undisturbed_run_s(told, folder):
     killed, straight = (checkpoints.load(folder / run / "checkpoint.safetensors") for run in ("killed", "straight"))
+    for checkpoint in (killed, straight):  # the machine's time, which is no part of the game
+        turns, seconds = checkpoint.meta.pop("timed")
+        assert 0 < turns <= 480
+        assert seconds > 0
+    assert straight.meta["step"] == 480
     assert killed.meta == straight.meta
     assert killed.groups == straight.groups
     assert killed.tensors.keys() == straight.tensors.keys()

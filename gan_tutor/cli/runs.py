@@ -7,6 +7,7 @@ A run folder holds `recipe.json`, `checkpoint.safetensors` and the one before it
 import dataclasses
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,8 @@ from gan_tutor.cli import gauge, session
 from gan_tutor.cli.folder import Folder, alone_in, begin, way_back
 
 Device = Literal["auto", "cpu", "cuda"]
+_SEEDS = 2**53 - 1  # as in a recipe
+FORMATS = ("png", "jpg", "jpeg", "pdf", "svg", "tif", "tiff", "webp", "eps")
 
 
 def _named(name: str) -> recipes.Recipe:
@@ -79,10 +82,10 @@ def train(
         samples: Samples that the final measurement takes.
         threads: CPU threads; more than one slows small networks down.
     """
-    counts = {"checkpoint-every": checkpoint_every, "log-every": log_every, "samples": samples, "threads": threads}
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"--{name} must be at least 1, got {count}")
+    for flag, count in (("--checkpoint-every", checkpoint_every), ("--log-every", log_every)):
+        counted(flag, count, most=10**12)
+    counted("--threads", threads, most=1024)
+    _must_be_measurable("--samples", samples, recipe.data)
     if not checkpoint_minutes > 0:
         raise ValueError(f"--checkpoint-minutes must be positive, got {checkpoint_minutes}")
     host.tune(threads)
@@ -114,11 +117,32 @@ def _train(
         if not gauge.is_out_of_memory(error):
             raise
         source = None if game is None else game.source
+    except KeyboardInterrupt:
+        if folder.recipe.exists():
+            print("interrupted; go on from the last checkpoint by the same command with --resume", file=sys.stderr)
+        raise SystemExit(130) from None
     else:
-        _finish(game, folder, speed, samples)
+        _measure(game, folder, speed, samples)
         return
     del game  # with the error and its frames: the advice needs their memory
     raise ValueError(advised(source))
+
+
+def _measure(game: recipes.Game, folder: Folder, speed: dict[str, float], samples: int) -> None:
+    """Finish a run; whatever goes wrong, its turns are played and stored, and its numbers can be had later."""
+    later = f"the run is whole at step {game.step}: measure it by the same command with --resume"
+    try:
+        _finish(game, folder, speed, samples)
+    except KeyboardInterrupt:
+        if game.share.rank == 0:
+            print(f"stopped while measuring; {later}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except ValueError as error:
+        raise ValueError(f"{error}; {later}") from error
+    except RuntimeError as error:
+        if not gauge.is_out_of_memory(error):
+            raise
+        raise ValueError(f"out of memory while measuring; {later} and fewer --samples, now {samples}") from error
 
 
 def _finish(game: recipes.Game, folder: Folder, speed: dict[str, float], samples: int) -> None:
@@ -145,7 +169,7 @@ def sample(
     n: int = 64,
     label: int | None = None,
     seed: int = 0,
-    out: Path | None = None,
+    out: str | None = None,
     device: Device = "auto",
 ) -> None:
     """Draw samples from a run's averaged generator: a picture, and the numbers as .npy.
@@ -156,17 +180,21 @@ def sample(
         label: Class to ask a conditional generator for, from 0. Without it every class gets a row, all of equal
             length: n is rounded up to full rows.
         seed: Seed of the latents.
-        out: Picture to write; <run>/sample-<seed>.png if not given. The array goes beside it.
+        out: Picture to write, a .png if its name has no ending; or a folder for sample-<seed>.png; the run's own if
+            not given. The array goes beside it.
         device: "auto" takes a CUDA GPU if there is one.
     """
     import numpy as np
 
+    counted("--n", n)
+    counted("--seed", seed, 0, _SEEDS)
     path = run / "checkpoint.safetensors" if run.is_dir() else run
+    picture = _picture(out, path.parent, f"sample-{seed}.png")
     where = chosen(device)
     G, recipe = recipes.load_generator(path, where)
     y = _asked(recipe, n, label, where)
+    picture.parent.mkdir(parents=True, exist_ok=True)
     drawn = training.generate(G, n if y is None else len(y), recipe.latent_dim, _fresh(where, seed), y=y)
-    picture = out or path.parent / f"sample-{seed}.png"
     _draw(picture, drawn, rows=recipes.class_count(recipe) if label is None else 0)
     np.save(picture.with_suffix(".npy"), drawn.cpu().numpy())
     print(f"{len(drawn)} samples: {picture} and {picture.with_suffix('.npy')}")
@@ -186,9 +214,12 @@ def evaluate(
         device: "auto" takes a CUDA GPU if there is one.
         data_root: Folder of torchvision's sets, if it is not where the run found them.
     """
+    counted("--n", n)
+    counted("--seed", seed, 0, _SEEDS)
     path = run / "checkpoint.safetensors" if run.is_dir() else run
     where = chosen(device)
     G, recipe = recipes.load_generator(path, where)
+    _must_be_measurable("--n", n, recipe.data)
     source = recipes.stored_source(path, None if data_root is None else str(data_root)).to(where)
     y = _labels(source, recipe, n, where)
     drawn = training.generate(G, n, recipe.latent_dim, _fresh(where, seed), y=y)
@@ -204,6 +235,47 @@ def chosen(name: Device) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for but torch sees no CUDA GPU; use --device auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def counted(flag: str, count: int, least: int = 1, most: int = 1_000_000) -> None:
+    """Refuse a number that a flag cannot have, before any work is done.
+
+    Raises:
+        ValueError: The number is below `least` or above `most`.
+    """
+    if count < least:
+        raise ValueError(f"{flag} must be at least {least}, got {count}")
+    if count > most:
+        raise ValueError(f"{flag} must be at most {most}, got {count}")
+
+
+def _must_be_measurable(flag: str, samples: int, name: str) -> None:
+    counted(flag, samples)
+    least = evaluation.least_samples(name)
+    if samples < least:
+        raise ValueError(f"{flag} must be at least {least} to be measured against {name}, got {samples}")
+
+
+def _picture(out: str | None, folder: Path, name: str) -> Path:
+    """Return the picture that --out asks for, under the name that it will really have.
+
+    Raises:
+        ValueError: Its ending is not that of a format.
+    """
+    if out is None:
+        return folder / name
+    path = Path(out)
+    if path.is_dir() or out.endswith(("/", os.sep)):
+        return path / name
+    ending = path.suffix.removeprefix(".").lower()
+    if not ending:
+        return path.with_name(f"{path.name}.png")
+    if ending not in FORMATS:
+        raise ValueError(
+            f"--out must end in .png or another format of pictures ({', '.join(FORMATS)}), got {out}: "
+            f"{out}.png would be one"
+        )
+    return path
 
 
 def _name(device: torch.device) -> str:
@@ -248,9 +320,10 @@ def _draw(path: Path, drawn: Tensor, source: data.Source | None = None, rows: in
         plots.samples(ax, real, drawn)
     else:
         plots.histogram(ax, fake=drawn)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    plt.close(figure)
+    try:
+        figure.savefig(path)
+    finally:
+        plt.close(figure)
 
 
 def _report(

@@ -50,6 +50,11 @@ def grade(
         wall_seconds: Time of a notebook.
         memory_gib: Memory of a notebook, all its processes together.
     """
+    for flag, value in (("jobs", jobs), ("cell-seconds", cell_seconds), ("wall-seconds", wall_seconds)):
+        if not 1 <= value <= 10**6:
+            raise ValueError(f"--{flag} must be from 1 to a million, got {value}")
+    if not 0 < memory_gib <= 10**6:
+        raise ValueError(f"--memory-gib must be above 0 and at most a million, got {memory_gib}")
     try:
         from gan_tutor.classroom import course
     except ImportError as error:

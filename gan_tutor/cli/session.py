@@ -38,6 +38,8 @@ class Every(NamedTuple):
 def play(game: recipes.Game, folder: Folder, every: Every) -> dict[str, float]:
     """Play the game to its last step, with a checkpoint there; return how fast it went, by the metrics' names.
 
+    The speed is that of all sessions of the run, each of which adds its turns and seconds to `game.timed`.
+
     Raises:
         SystemExit: The run was asked to stop, by Ctrl-C (status 130) or SIGTERM (143), and stands at a checkpoint; or
             another process is gone (1).
@@ -52,6 +54,7 @@ def play(game: recipes.Game, folder: Folder, every: Every) -> dict[str, float]:
             stopping, late = parallel.agree(share, *wishes) if record.step % ask == 0 else (False, False)
             if stopping or late or record.step % every.turns == 0 or record.step == steps:
                 saved = time.perf_counter()
+                game.timed = teller.timed()
                 if leads:
                     teller.settle()
                     folder.save(game)
@@ -149,6 +152,7 @@ class Teller:
             file=sys.stderr,
             disable=not self.leads,
         )
+        self.before = game.timed
         self.first = self.last = (game.step, time.perf_counter())
         self.now = self.first
 
@@ -172,15 +176,23 @@ class Teller:
         """Put the log on the disk."""
         self.log.settle()
 
+    def timed(self) -> tuple[int, float]:
+        """Return the turns of all sessions that were timed, and their seconds."""
+        return self.before[0] + self.now[0] - self.first[0], self.before[1] + self.now[1] - self.first[1]
+
     def speed(self) -> dict[str, float]:
-        """Return seconds, turns and images a second, and the share of the device's peak where it is known."""
-        rate = _rate(self.first, self.now)
-        told = {
-            "seconds": round(self.now[1] - self.first[1], 2),
-            "steps_per_second": round(rate, 1),
-            "images_per_second": round(rate * self.images),
-        }
-        return told if self.of_peak is None else told | {"share_of_peak": round(rate * self.of_peak, 4)}
+        """Return seconds, turns and images a second, and the share of the device's peak where it is known.
+
+        All are those of the turns that were timed; of a finished run whose checkpoint tells no times, none are known.
+        """
+        turns, seconds = self.timed()
+        if not turns:
+            return {}
+        rate = turns / max(seconds, 1e-9)
+        told = {"seconds": seconds, "steps_per_second": rate, "images_per_second": rate * self.images}
+        if self.of_peak is not None:
+            told["share_of_peak"] = rate * self.of_peak
+        return {name: float(f"{value:.4g}") for name, value in told.items()}
 
     def close(self) -> None:
         """Close the bar."""

@@ -8,7 +8,7 @@ import tyro
 from tqdm import tqdm
 
 from gan_tutor import host, sweep
-from gan_tutor.cli.runs import Device, NamedRecipe, chosen, plain
+from gan_tutor.cli.runs import Device, NamedRecipe, chosen, counted, plain
 
 Axes = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -40,6 +40,7 @@ def sweep_grid(
     """
     if at_once < 0 or threads < 1:
         raise ValueError(f"--at-once must be at least 0 and --threads at least 1, got {at_once} and {threads}")
+    counted("--samples", samples)
     if not grid:
         raise ValueError("give at least one axis, such as --grid seed=0..9")
     host.tune(threads)

@@ -16,7 +16,7 @@ from gan_tutor.evaluation.features import FeatureNetwork, class_accuracy, featur
 from gan_tutor.evaluation.inception import inception_features, inception_fid, inception_kid
 from gan_tutor.evaluation.inception_score import inception_score
 from gan_tutor.evaluation.memorisation import Memorisation, memorisation
-from gan_tutor.evaluation.score import NoMeasure, score
+from gan_tutor.evaluation.score import NoMeasure, least_samples, score
 from gan_tutor.evaluation.stacked import StackedScore, perfect_stacked, stacked_score
 from gan_tutor.evaluation.theory import (
     Transport,
@@ -61,6 +61,7 @@ __all__ = [
     "jsd",
     "kernel_distance",
     "kl",
+    "least_samples",
     "memorisation",
     "optimal_discriminator",
     "optimal_logit",

@@ -36,6 +36,7 @@ class Game:
         step: Turns played.
         share: This process's share of every batch.
         own_data: Whether the source was given to `build` in place of the recipe's own data.
+        timed: Turns that were timed, and the seconds that they took, over all sessions of a run; (0, 0.0) if none were.
     """
 
     recipe: Recipe
@@ -52,6 +53,7 @@ class Game:
     step: int = 0
     share: Share = ALONE
     own_data: bool = False
+    timed: tuple[int, float] = (0, 0.0)
 
     def parts(self) -> dict[str, checkpoints.Stateful]:
         """Return everything whose state a checkpoint must hold, by name."""

@@ -83,7 +83,7 @@ def steer(game: Game, recipe: Recipe) -> Game:
     if "G" not in fresh:
         new.ema.load_state_dict(game.ema.state_dict())
     new.generator.set_state(game.generator.get_state())
-    new.step = game.step
+    new.step, new.timed = game.step, game.timed
     return new
 
 

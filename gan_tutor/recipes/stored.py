@@ -28,6 +28,8 @@ def save(game: Game, path: str | Path) -> None:
     device = game.generator.device
     precision = networks.precision_on(device, game.recipe.precision)
     meta = {"recipe": asdict(game.recipe), "step": game.step, "device": device.type, "precision": precision}
+    if game.timed[0]:
+        meta["timed"] = list(game.timed)
     if game.own_data:
         meta["own_data"] = _facts(game.source)
     checkpoints.save(path, game.parts(), meta)
@@ -89,7 +91,7 @@ def resume(
     # How a turn is computed, and where files lie, is no part of the state: such changes are there from the start.
     game = build(replace(old, **{name: getattr(wanted, name) for name in HOW}), device, share, data_source)
     checkpoints.restore(checkpoint, game.parts())
-    game.step = checkpoint.meta["step"]
+    game.step, game.timed = checkpoint.meta["step"], tuple(checkpoint.meta.get("timed", (0, 0.0)))
     return game if game.recipe == wanted else steer(game, wanted)
 
 
@@ -138,6 +140,9 @@ def _checked(meta: dict[str, Any], path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no {', '.join(sorted(missing))}: it was not written by recipes.save")
     if type(meta["step"]) is not int or meta["step"] < 0:
         raise ValueError(f"{path} is damaged: its step must be a whole number from 0, got {meta['step']!r}")
+    timed = meta.get("timed", [0, 0.0])
+    if not (isinstance(timed, list) and [type(value) for value in timed] == [int, float]):
+        raise ValueError(f"{path} is damaged: timed must be a number of turns and one of seconds, got {timed!r}")
     return meta
 
 
