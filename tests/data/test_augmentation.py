@@ -78,3 +78,19 @@ def test_to_moves_the_images():
 def test_another_way_is_refused():
     with pytest.raises(ValueError, match="how must be one of flip, flip_crop, got 'rotate'"):
         data.Augmented(numbered(), "rotate")
+
+
+def test_mirroring_is_drawn_after_the_images_and_shifts_after_that():
+    """By hand from a generator in the same state: a run repeats only if this order stays."""
+    source = numbered()
+    x, y = data.Augmented(source, "flip_crop").sample_labelled(9, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    images, labels = source.sample_labelled(9, generator)
+    mirrored = torch.rand(9, 1, 1, 1, generator=generator) < 0.5
+    down, right = (torch.randint(2 * most + 1, (9, 1), generator=generator).flatten() for most in (2, 3))
+    for k in range(9):
+        image = images[k].flip(2) if mirrored[k] else images[k]
+        expected = dict(crops(image.numpy(), (2, 3)))[int(down[k]), int(right[k])]
+        assert torch.equal(x[k], torch.from_numpy(expected.copy()))
+    assert torch.equal(y, labels)
+    assert 0 < mirrored.sum() < 9

@@ -414,3 +414,20 @@ def test_scaling_leaves_the_pixels_as_they_were(dtype):
     assert torch.equal(pixels, before)
     assert made.dtype == torch.float32
     assert made.flatten().tolist() == pytest.approx([-1.0, -0.6, -0.2, 1.0], abs=1e-6)
+
+
+def test_images_are_drawn_by_uniform_numbers_of_rows():
+    """The same rows as torch.randint draws, labels beside them; a run repeats only if this stays."""
+    source = small_set(10)
+    rows = torch.randint(10, (50,), generator=torch.Generator().manual_seed(3))
+    x, y = source.sample_labelled(50, torch.Generator().manual_seed(3))
+    assert torch.equal(x, source.pixels[rows].float() / 127.5 - 1)
+    assert torch.equal(y, source.labels[rows])
+    assert torch.equal(x, source.sample(50, torch.Generator().manual_seed(3)))
+
+
+@pytest.mark.parametrize(("n", "cut"), [(2, 1), (4, 3), (5, 4), (9, 7)])
+def test_four_fifths_are_to_train_on_rounded_down(n, cut):
+    train, test = small_set(n).split()
+    assert (train.labels.tolist(), test.labels.tolist()) == (list(range(cut)), list(range(cut, n)))
+    assert torch.equal(torch.cat([train.pixels, test.pixels]), small_set(n).pixels)

@@ -311,6 +311,7 @@ def test_what_fits_is_kept_with_its_state_and_the_rest_is_new(change, fresh):
         assert [id(p) for p in group["params"]] == [id(p) for p in getattr(steered, player).parameters()]
     assert all(map(torch.equal, values(steered, "ema"), values(new if "G" in fresh else game, "ema")))
     assert (steered.step, steered.recipe, steered.source.name) == (5, recipe, recipe.data)
+    assert not steered.own_data
     assert torch.equal(steered.generator.get_state(), drawn_from)
     recipes.play(steered, until=7)
     assert steered.step == 7
@@ -364,3 +365,12 @@ def test_each_field_rebuilds_what_it_makes(name):
     assert recipes.changes(old, new).keys() == {name}
     assert recipes.rebuilt(old, new) == recipes.rebuilt(new, old) == FIELDS.get(name, ())
     assert recipes.loses(old, new) == (name in FIELDS or name == "optimizer")
+
+
+@pytest.mark.parametrize(("change", "stay"), [({"width_g": 9}, True), ({"data": "grid"}, False), ({"lr_d": 0.5}, True)])
+def test_data_of_ones_own_stay_until_a_recipe_names_others(change, stay):
+    own = data.point([3.0, 3.0])
+    steered = recipes.steer(recipes.build(SMALL, data_source=own), replace(SMALL, **change))
+    assert steered.own_data is stay
+    assert (steered.source.name == "point") is stay
+    assert torch.equal(next(steered.batches), torch.full((8, 2), 3.0)) is stay

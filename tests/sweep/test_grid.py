@@ -100,3 +100,28 @@ def test_seeds_are_read_exactly_and_too_many_combinations_are_counted_before_any
         ValueError, match=r"at most 100,000 GANs, got 1,002,001 from 'seed=0\.\.1000 x steps=1\.\.1001'"
     ):
         sweep.combinations(Recipe(), ["seed=0..1000", "steps=1..1001"])
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("lr_d=0..1:4", [0.0, 0.3333, 0.6667, 1.0]),
+        ("lr_d=1..2:3:log", [1.0, 1.414, 2.0]),
+        ("lr_d=1e-4..1e-1:7:log", [1e-4, 3.162e-4, 1e-3, 3.162e-3, 1e-2, 3.162e-2, 1e-1]),
+        ("penalty_weight=3..1:3", [3.0, 2.0, 1.0]),
+        ("beta1=0.1234567,0.5", [0.1234567, 0.5]),
+    ],
+)
+def test_a_range_is_played_with_the_four_digits_that_a_table_shows(text, values):
+    """Numbers that are given one by one stay as they are."""
+    assert sweep.axis(text)[1] == values
+
+
+def test_values_take_the_type_of_their_field():
+    for text, values in (("seed=1,2.0", [1, 2]), ("steps=0..2:2", [0, 2]), ("lr_g=1,2", [1.0, 2.0])):
+        found = sweep.axis(text)[1]
+        assert found == values
+        assert [type(value) for value in found] == [type(value) for value in values]
+    assert [recipe.standardize for recipe in sweep.combinations(Recipe(data="grid"), ["standardize=False,True"])] == [
+        False, True,
+    ]  # fmt: skip
