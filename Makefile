@@ -27,7 +27,7 @@ OF_INSTRUCTIONS := networks/test_prepare.py recipes/test_speed.py recipes/test_c
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help book check test avx2 lab serve notebooks pdf lock clean
+.PHONY: help book check test avx2 lab serve notebooks kept pdf lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      serve the built site on http://localhost:$(PORT) (PORT=...)"
 	@echo "make notebooks  execute the notebooks that changed, and store them"
+	@echo "make kept       make anew what the book keeps of compiled programs and recordings, where it has changed"
 	@echo "make pdf        print the built site as one PDF, _build/gan-tutor.pdf (needs Chromium)"
 	@echo "make lock       write the locks of the environment anew from pyproject.toml (needs uv)"
 	@echo "make clean      remove the built site and caches (keeps .venv)"
@@ -106,6 +107,9 @@ serve: $(STAMP)
 notebooks: $(STAMP)
 	$(RUN) scripts/notebooks.py links
 	$(RUN) scripts/notebooks.py run
+
+kept: $(STAMP)
+	$(RUN) scripts/kept.py make
 
 pdf: $(TEST_STAMP)
 	@[ -f $(SITE)/index.html ] || $(MAKE) book

@@ -1,67 +1,44 @@
 """Labs that train in the page: builds what they need, loads it where a lab is, and draws what stands there without it.
 
-The recipes are read from the stored outputs of the notebooks. Compiled programs and recordings are kept in
-`_build/page_engine`, by the hash of what they are made from: an unchanged book is built again without compiling.
+The recipes are read from the stored outputs of the notebooks. Compiled programs and recordings are kept in the
+repository, in `book/_kept` (`make kept`); what is not there is made, and stays in `_build/page_engine`.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import torch
 from gan_tutor import plots, recipes
 from gan_tutor.page_engine import recording, site
+from gan_tutor.page_engine.shelf import Shelf
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-ELEMENT = re.compile(r'<gan-lab\b[^>]*data-recipe="(?P<recipe>[^"]*)"[^>]*>.*?</gan-lab>', re.DOTALL)
 MOMENTS = (0, 10, 40)  # frames of the recording that the figure shows
 logger = logging.getLogger(__name__)
-
-
-def recipe_of(match: re.Match[str]) -> recipes.Recipe:
-    """The recipe of a lab's element."""
-    return recipes.from_json(html.unescape(match["recipe"]))
-
-
-def labs_of(app: Sphinx) -> list[recipes.Recipe]:
-    """The recipes of all labs in the notebooks of the book, each once."""
-    found = {}
-    for name in sorted(app.env.found_docs):
-        path = Path(app.env.doc2path(name))
-        if path.suffix != ".ipynb":
-            continue
-        for cell in nbformat.read(path, as_version=4).cells:
-            for output in cell.get("outputs", ()):
-                shown = "".join(output.get("data", {}).get("text/html", ""))
-                for match in ELEMENT.finditer(shown):
-                    recipe = recipe_of(match)
-                    found[recipes.to_link(recipe)] = recipe
-    return list(found.values())
 
 
 def prepare(app: Sphinx, env: Any) -> None:
     """Make programs, recordings and figures before the first page is written."""
     if app.builder.format != "html":
         return
-    wanted = labs_of(app)
-    cache = Path(app.srcdir) / "_build" / "page_engine"
+    pages = [Path(app.env.doc2path(name)) for name in sorted(app.env.found_docs)]
+    wanted = site.labs(path for path in pages if path.suffix == ".ipynb")
     folder = Path(app.outdir) / "_static" / "lab"
-    logger.info("compiling the labs of %d recipes for the page (kept in _build/page_engine)", len(wanted))
-    recordings = site.write(folder, wanted, cache, tell=logger.info)
-    for path in set(recordings.values()):
-        picture = cache / f"{path.stem}.png"
+    shelf = Shelf(Path(app.srcdir) / "_build" / "page_engine", (Path(app.srcdir) / "book" / "_kept",))
+    scripts = site.write(folder, wanted, shelf, tell=logger.info)
+    for name, path in set(scripts.values()):
+        picture = shelf.own / f"{name}.png"
         if not picture.is_file():
             draw(path, picture)
         shutil.copyfile(picture, folder / picture.name)
-    app.gan_recordings = {link: path.stem for link, path in recordings.items()}  # type: ignore[attr-defined]
+    app.gan_recordings = {link: name for link, (name, _) in scripts.items()}  # type: ignore[attr-defined]
 
 
 def draw(path: Path, picture: Path) -> None:
@@ -99,7 +76,7 @@ def place(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any]
     static = "../" * pagename.count("/") + "_static/lab/"
 
     def filled(match: re.Match[str]) -> str:
-        recipe = recipe_of(match)
+        recipe = site.recipe_of(match)
         name = known[recipes.to_link(recipe)]
         words = f"{recipe.data.replace('_', ' ')}, {recipe.loss.replace('_', ' ')} loss, seed {recipe.seed}"
         figure = (
@@ -108,7 +85,7 @@ def place(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any]
         )
         return f'{match[0].split(">", 1)[0]} data-recording="{name}">{figure}</gan-lab>'
 
-    context["body"] = ELEMENT.sub(filled, body)
+    context["body"] = site.ELEMENT.sub(filled, body)
     for name in ("site.js", "page.js"):
         app.add_js_file(f"lab/{name}", loading_method="defer")
 

@@ -14,12 +14,15 @@ from gan_tutor.optimizers import OPTIMIZERS
 from gan_tutor.page_engine import lowering, manifest, programs, tracing
 from gan_tutor.page_engine.players import Player, Port, Program, flat
 from gan_tutor.page_engine.programs import LATENT
+from gan_tutor.page_engine.progress import Share, ignored
+from gan_tutor.page_engine.shelf import Shelf, put
 from gan_tutor.recipes import Recipe
 
 VERSION = 1
+TRACING, TRANSLATED = 0.25, 0.8  # how much is done when all programs are traced, and when they are C
 
 
-def build(recipe: Recipe, folder: str | Path) -> Path:
+def build(recipe: Recipe, folder: str | Path, others: tuple[Path, ...] = (), share: Share = ignored) -> Path:
     """Write the bundle that serves a recipe to `folder`, and return its path, `<folder>/<key>.js`.
 
     The file is a classic script that sets `ganTutorBundles[key]` to {manifest, wasm in base64}. Its key is a hash of
@@ -28,28 +31,32 @@ def build(recipe: Recipe, folder: str | Path) -> Path:
     Args:
         recipe: Any recipe of the architecture; losses, data of the same shape, rates and seeds make no difference.
         folder: Where bundles are kept; made if it is missing.
+        others: Where else the file may be.
+        share: Told how much is done, from 0 to 1.
 
     Raises:
         ValueError: The recipe's condition is auxiliary, which is not compiled.
     """
     G, D, found = programs.programs(recipe)
-    traced = {program.name: tracing.trace(program) for program in found}
+    traced = {}
+    for number, program in enumerate(found):
+        share(TRACING * number / len(found))
+        traced[program.name] = tracing.trace(program)
     facts = describe(recipe, G, D, found)
     cause = json.dumps([facts, [tracing.fingerprint(graph) for graph in traced.values()], lowering.compiler()])
     key = hashlib.sha256(cause.encode()).hexdigest()[:12]
-    path = Path(folder) / f"{key}.js"
-    if path.is_file():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    shelf = Shelf(Path(folder), others)
+    there = shelf.find(f"{key}.js")
+    if there is not None:
+        return there
+    source = lowering.to_c(found, traced, lambda done: share(TRACING + (TRANSLATED - TRACING) * done))
+    share(TRANSLATED)
     value = {
         "manifest": facts | {"key": key},
-        "wasm": base64.b64encode(lowering.to_wasm(lowering.to_c(found, traced), facts["programs"])).decode(),
+        "wasm": base64.b64encode(lowering.to_wasm(source, facts["programs"])).decode(),
     }
     text = f'(globalThis.ganTutorBundles ??= {{}})["{key}"] = {json.dumps(value, separators=(",", ":"))};\n'
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-    return path
+    return put(shelf.own / f"{key}.js", text.encode())
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], bytes]:

@@ -1,17 +1,20 @@
 """From programs to C, and from C to one WebAssembly module with zig's clang."""
 
+import hashlib
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from torch.fx import GraphModule
 
 from gan_tutor.page_engine import graph, source, tracing
+from gan_tutor.page_engine.causes import essence
 from gan_tutor.page_engine.players import Program
+from gan_tutor.page_engine.progress import Share, ignored
 
 FLAGS = (
     "-target", "wasm32-wasi", "-mexec-model=reactor", "-O3", "-fno-math-errno", "-ffp-contract=off",
@@ -19,15 +22,19 @@ FLAGS = (
 )  # fmt: skip
 
 
-def to_c(programs: Iterable[Program], traced: Mapping[str, GraphModule] | None = None) -> str:
+def to_c(programs: Iterable[Program], traced: Mapping[str, GraphModule] | None = None, share: Share = ignored) -> str:
     """Return a C file with one external function for each program: pointers to its inputs, then to its outputs.
 
     Args:
         programs: What to write.
         traced: Their graphs by name, if they were traced before.
+        share: Told how much is done, from 0 to 1.
     """
-    held = traced or {}
-    return source.write({p.name: graph.read(tracing.to_onnx(p, held.get(p.name))) for p in programs})
+    held, wanted, graphs = traced or {}, list(programs), {}
+    for number, program in enumerate(wanted):
+        share(number / len(wanted))
+        graphs[program.name] = graph.read(tracing.to_onnx(program, held.get(program.name)))
+    return source.write(graphs)
 
 
 def to_wasm(source: str, names: Iterable[str]) -> bytes:
@@ -53,9 +60,9 @@ def to_wasm(source: str, names: Iterable[str]) -> bytes:
 
 def compiler() -> str:
     """Return what decides the bytes besides the traced graphs: versions, flags and this package's own passes."""
-    own = files("gan_tutor.page_engine")
-    texts = [own.joinpath(name).read_text(encoding="utf-8") for name in _PASSES]
-    return " ".join([*(f"{name} {version(name)}" for name in _LIBRARIES), *FLAGS, *texts])
+    with as_file(files("gan_tutor.page_engine")) as own:
+        passes = hashlib.sha256(b"".join(essence(own / name) for name in _PASSES)).hexdigest()
+    return " ".join([*(f"{name} {version(name)}" for name in _LIBRARIES), *FLAGS, passes])
 
 
 _LIBRARIES = ("torch", "onnx", "onnxscript", "emx-onnx-cgen", "ziglang")

@@ -3,7 +3,10 @@
 Every file is a classic script that leaves one object behind, so it loads from a server and from a folder alike.
 """
 
-from collections.abc import Callable, Iterable
+import html
+import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -11,82 +14,141 @@ from typing import Any, get_args, get_type_hints
 from gan_tutor import data, recipes
 from gan_tutor.lab.controls import CONTROLS, PRESETS
 from gan_tutor.page_engine import bundle, lowering, manifest, recording
+from gan_tutor.page_engine.causes import cause
+from gan_tutor.page_engine.progress import Progress, Tell, silent
 from gan_tutor.page_engine.scripts import as_json, packed, script
+from gan_tutor.page_engine.shelf import Shelf
 from gan_tutor.recipes import Recipe
 from gan_tutor.recipes.record import CLASSES, MOST, NOT_NEGATIVE, POSITIVE, SHARES
 
 VERSION = 1
 DENSITIES = ("gaussian", "mixture_1d", "ring", "grid", "swiss_roll", "two_moons", "point")
 IMAGES = ("digits", "fashion")
+ELEMENT = re.compile(r'<gan-lab\b[^>]*data-recipe="(?P<recipe>[^"]*)"[^>]*>.*?</gan-lab>', re.DOTALL)
 _NOT_COMPILED = {"precision", "channels_last", "compile", "condition"}
 
 
-Tell = Callable[[str], None]
+def labs(paths: Iterable[Path]) -> list[Recipe]:
+    """Return the recipes of all labs in the stored outputs of some notebooks, each once."""
+    found = {}
+    for path in paths:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                for match in ELEMENT.finditer("".join(output.get("data", {}).get("text/html", ""))):
+                    recipe = recipe_of(match)
+                    found[recipes.to_link(recipe)] = recipe
+    return list(found.values())
 
 
-def _silent(line: str) -> None:
-    """Tell nobody."""
+def recipe_of(match: re.Match[str]) -> Recipe:
+    """Return the recipe of a lab's element."""
+    return recipes.from_json(html.unescape(match["recipe"]))
 
 
-def write(folder: str | Path, wanted: Iterable[Recipe], cache: str | Path, tell: Tell = _silent) -> dict[str, Path]:
-    """Write everything that the labs of a site need, and return the recording of each recipe, by its link.
+def write(
+    folder: str | Path, wanted: Iterable[Recipe], shelf: Shelf, tell: Tell = silent
+) -> dict[str, tuple[str, Path]]:
+    """Write everything that the labs of a site need.
 
     Args:
         folder: Where the site's scripts go; made if it is missing. Those of an earlier build are removed.
         wanted: The recipes of the labs on the pages. Those of the presets are added.
-        cache: Where bundles and recordings are kept between builds, by their contents' causes.
-        tell: Gets a line before each piece of work that takes seconds or minutes.
+        shelf: Where programs and recordings are kept between builds; what it lacks is made.
+        tell: Gets lines about work that takes seconds or minutes, with the time left.
+
+    Returns:
+        For the link of each recipe the name of its recording's script, without ".js", and the file of its frames.
     """
-    folder, cache = Path(folder), Path(cache)
-    on_pages = list(wanted)
-    written = write_programs(folder, [*on_pages, *(preset.recipe for preset in PRESETS)], cache, tell)
-    recordings = {}
-    for number, recipe in enumerate(on_pages, 1):
-        what = f"{recipe.data}, {recipe.loss}, {recipe.generator} G, seed {recipe.seed}"
-        tell(f"recording {number} of {len(on_pages)}: {what}")
-        recordings[recipes.to_link(recipe)] = recording.record(recipe, cache)
-    for path in set(recordings.values()):
-        _copy(path, folder)
-        written.add(path.name)
+    folder, on_pages = Path(folder), list(wanted)
+    written = write_programs(folder, [*on_pages, *presets()], shelf, tell)
+    scripts = {}
+    for recipe, path in zip(on_pages, recorded(on_pages, shelf, tell), strict=True):
+        name, text = recording.script(path)
+        scripts[recipes.to_link(recipe)] = name, path
+        _put(folder / f"{name}.js", text.encode())
+        written.add(f"{name}.js")
     for old in folder.glob("*.js"):
         if old.name not in written | {"page.js"}:
             old.unlink()
-    return recordings
+    return scripts
 
 
-def write_programs(folder: str | Path, played: Iterable[Recipe], cache: str | Path, tell: Tell = _silent) -> set[str]:
+def presets() -> list[Recipe]:
+    """Return the recipes of the lab's presets, which a reader can choose on every page."""
+    return [preset.recipe for preset in PRESETS]
+
+
+def write_programs(folder: str | Path, played: Iterable[Recipe], shelf: Shelf, tell: Tell = silent) -> set[str]:
     """Write what the page needs to play some recipes: the list, programs and pixels. Return the names of the files."""
     folder, played = Path(folder), list(played)
     folder.mkdir(parents=True, exist_ok=True)
-    bundles = compiled(played, Path(cache), tell)
+    bundles = compiled(played, shelf, tell)
     sources = {name: source for recipe in played for name, source in _sources(recipe).items()}
     sources |= {name: density(name) for name in DENSITIES}
     for path in bundles:
-        _copy(path, folder)
+        _put(folder / path.name, path.read_bytes())
     images = [name for name in IMAGES if name in sources]
     for name in images:
         (folder / f"{name}.js").write_text(script("pixels", name, _pixels(name)), encoding="utf-8")
-    listed = as_json(describe(sorted(set(bundles)), sources))
+    listed = as_json(describe(sorted(set(bundles), key=lambda path: path.name), sources))
     (folder / "site.js").write_text(f"(globalThis.ganTutorLab ??= {{}}).site = {listed};\n", encoding="utf-8")
     return {"site.js", *(path.name for path in bundles), *(f"{name}.js" for name in images)}
 
 
-def compiled(played: Iterable[Recipe], cache: Path, tell: Tell = _silent) -> list[Path]:
+def compiled(played: Iterable[Recipe], shelf: Shelf, tell: Tell = silent) -> list[Path]:
     """Return the bundles that serve some recipes, one for each pair of architectures.
 
-    What is in the cache for the same architectures, source of the library, PyTorch and compiler is not traced again.
+    What is known for the same architectures, source of the library, PyTorch and compiler is not traced again, and what
+    was compiled from the same graphs is not compiled again.
     """
+    causes = program_causes(played)
+    found = {because: path for because in causes if (path := shelf.made_from(because))}
+    missing = [because for because in causes if because not in found]
+    progress = Progress(tell, [1.0] * len(missing))
+    for number, because in enumerate(missing):
+        recipe = causes[because]
+        share = progress.piece(number, f"tracing and compiling {recipe.generator} G, {recipe.discriminator} D")
+        found[because] = bundle.build(recipe, shelf.own, shelf.others, share)
+        shelf.note(because, found[because])
+    return [found[because] for because in causes]
+
+
+def program_causes(played: Iterable[Recipe]) -> dict[str, Recipe]:
+    """Return the hash of all causes of each pair of architectures among some recipes, with one of its recipes."""
     pairs = {as_json([manifest.matching(recipe), recipes.sample_shape(recipe)]): recipe for recipe in played}
-    found = []
-    for number, (pair, recipe) in enumerate(pairs.items(), 1):
-        cause = recording.cause(f"{pair} {lowering.compiler()}", "gan_tutor.page_engine.bundle")
-        note = cache / f"bundle-{cause}.txt"
-        if not note.is_file() or not (cache / note.read_text(encoding="utf-8")).is_file():
-            tell(f"compiling programs {number} of {len(pairs)}: {recipe.generator} G, {recipe.discriminator} D")
-            cache.mkdir(parents=True, exist_ok=True)
-            note.write_text(bundle.build(recipe, cache).name, encoding="utf-8")
-        found.append(cache / note.read_text(encoding="utf-8"))
-    return found
+    return {"bundle-" + cause(f"{pair} {lowering.compiler()}", bundle.__name__): pairs[pair] for pair in pairs}
+
+
+def recorded(wanted: Iterable[Recipe], shelf: Shelf, tell: Tell = silent) -> list[Path]:
+    """Return the file of the frames of each recipe, in their order.
+
+    Frames of the same causes are taken as they are. If the library's source has changed, the first frames are played
+    again: where they agree up to the rounding of another processor, the change has left the run alone. All others are
+    played whole.
+    """
+    asked = [(recording.cause_of(recipe), recipe) for recipe in wanted]
+    causes = dict(asked)
+    found = {because: path for because in causes if (path := shelf.made_from(because))}
+    unknown = [because for because in causes if because not in found]
+    for because in unknown:
+        recipe = causes[because]
+        candidates = [path for path in shelf.all("frames-*.xz") if recording.is_of(path, recipe)]
+        if candidates:
+            tell(f"comparing the kept recording of {_words(recipe)} with its first turns today")
+        same = next((path for path in candidates if not recording.differences(path, recipe)), None)
+        if same is not None:
+            found[because] = same
+            shelf.note(because, same)
+    missing = [because for because in unknown if because not in found]
+    making = Progress(tell, [recording.size_of(causes[because]) for because in missing])
+    for number, because in enumerate(missing):
+        share = making.piece(number, f"recording {_words(causes[because])}")
+        found[because] = recording.make(causes[because], shelf, share)
+    return [found[because] for because, _ in asked]
+
+
+def _words(recipe: Recipe) -> str:
+    return f"{recipe.data}, {recipe.loss.replace('_', ' ')} loss, {recipe.generator} G, seed {recipe.seed}"
 
 
 def describe(bundles: Iterable[Path], sources: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +219,6 @@ def _pixels(name: str) -> dict[str, str]:
     }
 
 
-def _copy(path: Path, folder: Path) -> None:
-    target = folder / path.name
-    if not target.is_file() or target.read_bytes() != path.read_bytes():
-        target.write_bytes(path.read_bytes())
+def _put(target: Path, contents: bytes) -> None:
+    if not target.is_file() or target.read_bytes() != contents:
+        target.write_bytes(contents)
