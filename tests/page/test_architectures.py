@@ -32,7 +32,8 @@ CASES = {
 TOLERANCE = {"batch_norm": 2e-5, "space_to_depth": 2e-5, "projection": 2e-5}  # their kinks are not smooth
 
 
-@pytest.fixture(scope="module", params=CASES)
+# Each case is compiled once: both of its tests run in one process.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES])
 def played(request, worker):
     """A case's name, recipe and module, with only the programs that its game needs."""
     recipe = CASES[request.param]

@@ -5,7 +5,11 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
+
 from gan_tutor.page_engine import bundle
+
+pytestmark = pytest.mark.xdist_group("small_bundle")  # compiled once: all run in one process
 
 
 def test_it_is_one_classic_script_that_leaves_one_object(small_bundle):

@@ -80,6 +80,9 @@ def program(name):
     )  # fmt: skip
 
 
+pytestmark = pytest.mark.xdist_group("lowering")  # compiled once: all run in one process
+
+
 @pytest.fixture(scope="module")
 def module(worker):
     found = [program(name) for name in CASES]

@@ -10,6 +10,8 @@ from gan_tutor.losses import LOSSES
 from gan_tutor.page_engine import bundle
 from gan_tutor.penalties import PENALTIES
 
+pytestmark = pytest.mark.xdist_group("small_bundle")  # compiled once: all run in one process
+
 
 @pytest.fixture(scope="module")
 def module(worker, small_bundle):

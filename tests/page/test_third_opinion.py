@@ -17,6 +17,8 @@ IMAGES = Recipe(
     latent_dim=20, steps=8, lr_g=2e-4, lr_d=2e-4,
 )  # fmt: skip
 
+pytestmark = pytest.mark.xdist_group("small_bundle")  # compiled once: all run in one process
+
 
 class Both:
     """A module whose every answer is compared with onnxruntime's on the same inputs."""
