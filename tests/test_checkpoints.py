@@ -460,3 +460,49 @@ def test_weights_that_are_not_finite_are_not_saved(saved, part, value):
     with pytest.raises(training.NonFinite, match=rf"a weight of {part} became {value} at step {game.step}"):
         recipes.save(game, saved)
     assert saved.read_bytes() == before
+
+
+def test_parts_whose_names_begin_alike_and_weights_that_are_one_tensor(tmp_path):
+    path = tmp_path / "c.safetensors"
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    parts = {"G": nn.Linear(2, 3), "G2": nn.Linear(2, 3), "tied": tied}
+    checkpoints.save(path, parts, {})
+    others = {"G": nn.Linear(2, 3), "G2": nn.Linear(2, 3), "tied": nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))}
+    checkpoints.restore(checkpoints.load(path), others)
+    for name, part in parts.items():
+        pairs = zip(part.state_dict().values(), others[name].state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs), name
+    assert not torch.equal(parts["G"].weight, parts["G2"].weight)
+    checkpoints.restore(checkpoints.load(path), {"G": others["G2"]})  # parts that are not asked for stay unread
+    assert torch.equal(others["G2"].weight, parts["G"].weight)
+
+
+@pytest.mark.parametrize("name", ["lr", "initial_lr"])
+@pytest.mark.parametrize(("rate", "fits"), [(0.0, True), (0.5, True), (1, True), (-1e-9, False), (math.inf, False),
+                                            (math.nan, False), ("0.5", False), (None, False)])  # fmt: skip
+def test_a_learning_rate_must_be_a_finite_number_of_at_least_0(tmp_path, name, rate, fits):
+    path, optimizer = tmp_path / "c.safetensors", torch.optim.Adam(nn.Linear(2, 3).parameters(), 0.1)
+    optimizer.param_groups[0][name] = rate
+    checkpoints.save(path, {"opt": optimizer}, {})
+    other = torch.optim.Adam(nn.Linear(2, 3).parameters(), 0.1)
+    if fits:
+        checkpoints.restore(checkpoints.load(path), {"opt": other})
+        assert other.param_groups[0][name] == rate
+    else:
+        with pytest.raises(ValueError, match=f"does not fit opt: {name} must be a finite number of at least 0, got"):
+            checkpoints.restore(checkpoints.load(path), {"opt": other})
+
+
+def test_an_optimizer_of_another_number_of_groups_does_not_fit(tmp_path):
+    path, layers = tmp_path / "c.safetensors", [nn.Linear(2, 3), nn.Linear(2, 3)]
+    two = torch.optim.Adam(
+        [{"params": layers[0].parameters(), "lr": 0.1}, {"params": layers[1].parameters(), "lr": 0.2}]
+    )
+    checkpoints.save(path, {"opt": two}, {})
+    one = torch.optim.Adam([p for layer in layers for p in layer.parameters()])
+    with pytest.raises(ValueError, match="it holds 2 groups of parameters in place of 1"):
+        checkpoints.restore(checkpoints.load(path), {"opt": one})
+    again = torch.optim.Adam([{"params": layer.parameters()} for layer in layers], 0.7)
+    checkpoints.restore(checkpoints.load(path), {"opt": again})
+    assert [group["lr"] for group in again.param_groups] == [0.1, 0.2]

@@ -278,6 +278,12 @@ def test_play_stops_at_the_turn_it_is_told():
     recipes.play(game, until=2)
     recipes.play(game, until=1)
     assert game.step == 2
+    short = recipes.build(replace(SMALL, steps=3))
+    with pytest.raises(ValueError, match="until must be at most the recipe's 3 steps, got 4"):
+        recipes.play(short, until=4)
+    assert short.step == 0
+    recipes.play(short, until=3)
+    assert short.step == 3
     assert recipes.without_end(SMALL) == replace(SMALL, steps=10**9)
 
 
@@ -367,7 +373,10 @@ def test_each_field_rebuilds_what_it_makes(name):
     assert recipes.loses(old, new) == (name in FIELDS or name == "optimizer")
 
 
-@pytest.mark.parametrize(("change", "stay"), [({"width_g": 9}, True), ({"data": "grid"}, False), ({"lr_d": 0.5}, True)])
+@pytest.mark.parametrize(
+    ("change", "stay"),
+    [({"width_g": 9}, True), ({"data": "grid"}, False), ({"lr_d": 0.5}, True), ({"data_root": "elsewhere"}, True)],
+)
 def test_data_of_ones_own_stay_until_a_recipe_names_others(change, stay):
     own = data.point([3.0, 3.0])
     steered = recipes.steer(recipes.build(SMALL, data_source=own), replace(SMALL, **change))
