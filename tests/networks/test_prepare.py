@@ -225,3 +225,21 @@ def test_check_range_compares_g_with_the_data():
     for G, source_range in ((bounded, None), (unbounded, (-1.0, 1.0)), (bounded, (0.0, 1.0))):
         with pytest.raises(ValueError, match=r"must equal the data's range .* use output='tanh'"):
             networks.check_range(G, SimpleNamespace(range=source_range))
+
+
+def test_bf16_reaches_features_and_classes_and_the_conditions_too():
+    """Each answer is the network's own under autocast: float32 numbers that differ from float32's, but little."""
+    projection = networks.ProjectionDiscriminator(networks.MLPDiscriminator((2,), width=8), torch.nn.Embedding(3, 8))
+    auxiliary = networks.AuxiliaryDiscriminator(networks.MLPDiscriminator((2,), width=8), 8, 3)
+    x, y = torch.randn(6, 2), torch.tensor([0, 1, 2, 2, 1, 0])
+    for network, method, inputs in (
+        (projection, "forward", (x, y)), (projection, "features", (x, y)), (auxiliary, "classify", (x,)),
+    ):  # fmt: skip
+        found = getattr(networks.prepare(network, precision="bfloat16"), method)(*inputs)
+        with torch.autocast("cpu", torch.bfloat16):
+            expected = getattr(network, method)(*inputs)
+        assert found.dtype == torch.float32, method
+        assert torch.equal(found, expected.float()), method
+        exact = getattr(network, method)(*inputs)
+        assert not torch.equal(found, exact), method
+        assert torch.allclose(found, exact, atol=0.05), method
