@@ -138,4 +138,4 @@ def test_the_numbers_of_images_are_those_of_fakes_against_reals():
     assert got["precision"] == 1 > 0.1 > got["recall"]
     assert got["frechet_distance"] == pytest.approx(evaluation.frechet_distance(made, real), rel=1e-9)
     assert got["kernel_distance"] == pytest.approx(evaluation.kernel_distance(made, real), rel=1e-9)
-    assert got["floor_frechet_distance"] == evaluation.feature_facts("digits")["frechet_floor"]
+    assert got["floor_frechet_distance"] == evaluation.frechet_floor("digits", 100)
