@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.fx import GraphModule
 
 from gan_tutor import recipes
 from gan_tutor.optimizers import OPTIMIZERS
@@ -19,10 +20,27 @@ from gan_tutor.page_engine.shelf import Shelf, put
 from gan_tutor.recipes import Recipe
 
 VERSION = 1
-TRACING, TRANSLATED = 0.25, 0.8  # how much is done when all programs are traced, and when they are C
+TRANSLATED = 0.75  # of the work of compiling is done when the programs are C
 
 
-def build(recipe: Recipe, folder: str | Path, others: tuple[Path, ...] = (), share: Share = ignored) -> Path:
+@dataclass(frozen=True)
+class Traced:
+    """The programs of a bundle before they are compiled.
+
+    Attributes:
+        key: Hash of the manifest, the graphs and the compiler: the name of the file that comes of them.
+        facts: The manifest, without its key.
+        programs: What is compiled.
+        graphs: Their graphs, by name.
+    """
+
+    key: str
+    facts: dict[str, Any]
+    programs: list[Program]
+    graphs: dict[str, GraphModule]
+
+
+def build(recipe: Recipe, folder: str | Path) -> Path:
     """Write the bundle that serves a recipe to `folder`, and return its path, `<folder>/<key>.js`.
 
     The file is a classic script that sets `ganTutorBundles[key]` to {manifest, wasm in base64}. Its key is a hash of
@@ -31,32 +49,37 @@ def build(recipe: Recipe, folder: str | Path, others: tuple[Path, ...] = (), sha
     Args:
         recipe: Any recipe of the architecture; losses, data of the same shape, rates and seeds make no difference.
         folder: Where bundles are kept; made if it is missing.
-        others: Where else the file may be.
-        share: Told how much is done, from 0 to 1.
 
     Raises:
         ValueError: The recipe's condition is auxiliary, which is not compiled.
     """
+    traced = trace(recipe)
+    return Shelf(Path(folder)).find(f"{traced.key}.js") or compiled(traced, folder)
+
+
+def trace(recipe: Recipe, share: Share = ignored) -> Traced:
+    """Return the programs of the bundle that serves a recipe, traced; `share` is told how much is done, from 0 to 1."""
     G, D, found = programs.programs(recipe)
-    traced = {}
+    graphs = {}
     for number, program in enumerate(found):
-        share(TRACING * number / len(found))
-        traced[program.name] = tracing.trace(program)
+        share(number / len(found))
+        graphs[program.name] = tracing.trace(program)
     facts = describe(recipe, G, D, found)
-    cause = json.dumps([facts, [tracing.fingerprint(graph) for graph in traced.values()], lowering.compiler()])
-    key = hashlib.sha256(cause.encode()).hexdigest()[:12]
-    shelf = Shelf(Path(folder), others)
-    there = shelf.find(f"{key}.js")
-    if there is not None:
-        return there
-    source = lowering.to_c(found, traced, lambda done: share(TRACING + (TRANSLATED - TRACING) * done))
+    cause = json.dumps([facts, [tracing.fingerprint(graph) for graph in graphs.values()], lowering.compiler()])
+    return Traced(hashlib.sha256(cause.encode()).hexdigest()[:12], facts, found, graphs)
+
+
+def compiled(traced: Traced, folder: str | Path, share: Share = ignored) -> Path:
+    """Compile traced programs, write the bundle to `folder`, and return its path."""
+    source = lowering.to_c(traced.programs, traced.graphs, lambda done: share(TRANSLATED * done))
     share(TRANSLATED)
     value = {
-        "manifest": facts | {"key": key},
-        "wasm": base64.b64encode(lowering.to_wasm(source, facts["programs"])).decode(),
+        "manifest": traced.facts | {"key": traced.key},
+        "wasm": base64.b64encode(lowering.to_wasm(source, traced.facts["programs"])).decode(),
     }
-    text = f'(globalThis.ganTutorBundles ??= {{}})["{key}"] = {json.dumps(value, separators=(",", ":"))};\n'
-    return put(shelf.own / f"{key}.js", text.encode())
+    held = json.dumps(value, separators=(",", ":"))
+    text = f'(globalThis.ganTutorBundles ??= {{}})["{traced.key}"] = {held};\n'
+    return put(Path(folder) / f"{traced.key}.js", text.encode())
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], bytes]:

@@ -45,7 +45,7 @@ class Progress:
         return share
 
     def _left(self, done: float, whole: float) -> str:
-        if not done:
+        if done < 0.02 * whole:  # too little to tell from
             return ""
         seconds = (time.monotonic() - self._began) * (whole - done) / done
         return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"

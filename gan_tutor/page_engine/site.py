@@ -104,11 +104,21 @@ def compiled(played: Iterable[Recipe], shelf: Shelf, tell: Tell = silent) -> lis
     causes = program_causes(played)
     found = {because: path for because in causes if (path := shelf.made_from(because))}
     missing = [because for because in causes if because not in found]
-    progress = Progress(tell, [1.0] * len(missing))
+    tracing = Progress(tell, [1.0] * len(missing))
+    new = {}
     for number, because in enumerate(missing):
-        recipe = causes[because]
-        share = progress.piece(number, f"tracing and compiling {recipe.generator} G, {recipe.discriminator} D")
-        found[because] = bundle.build(recipe, shelf.own, shelf.others, share)
+        share = tracing.piece(number, f"tracing programs, {_networks(causes[because])}")
+        traced = bundle.trace(causes[because], share)
+        path = shelf.find(f"{traced.key}.js")
+        if path is None:
+            new[because] = traced
+        else:
+            found[because] = path
+            shelf.note(because, path)
+    compiling = Progress(tell, [1.0] * len(new))
+    for number, (because, traced) in enumerate(new.items()):
+        share = compiling.piece(number, f"compiling programs, {_networks(causes[because])}")
+        found[because] = bundle.compiled(traced, shelf.own, share)
         shelf.note(because, found[because])
     return [found[because] for because in causes]
 
@@ -145,6 +155,10 @@ def recorded(wanted: Iterable[Recipe], shelf: Shelf, tell: Tell = silent) -> lis
         share = making.piece(number, f"recording {_words(causes[because])}")
         found[because] = recording.make(causes[because], shelf, share)
     return [found[because] for because, _ in asked]
+
+
+def _networks(recipe: Recipe) -> str:
+    return f"{recipe.generator} G and {recipe.discriminator} D"
 
 
 def _words(recipe: Recipe) -> str:
