@@ -5,7 +5,9 @@ each launched from the host. A graph launches them all at once. What it replays 
 from turn to turn must lie in device memory: batches and latents are drawn inside the turn by a generator that the graph
 knows, and a `Plan`'s numbers and the learning rates are tensors that are written before a replay.
 
-Written from PyTorch's documentation and not yet run on a GPU. Mixtures need torch 2.6: `multinomial` waited before.
+Written from PyTorch's documentation and not yet run on a GPU. Mixtures need torch 2.6: `multinomial` waited before. The
+backward pass of `nn.Embedding`, which conditional games learn their codes with, has another kernel for more than 3072
+conditions, which waits for the host in some versions of PyTorch: take smaller batches there.
 """
 
 from collections import Counter
@@ -114,7 +116,8 @@ def require_rates_on_device(optimizer: torch.optim.Optimizer) -> None:
 def tensor_rates(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
     """Make an optimiser's learning rates scalars on the device, and its steps fit for a CUDA graph.
 
-    "initial_lr" keeps each rate as a number, as schedules and checkpoints need it.
+    "initial_lr" keeps each rate as a number, as schedules and checkpoints need it. Steps that were counted on the host
+    so far go on from there on the device.
     """
     for group in optimizer.param_groups:
         rate = float(group["lr"])
@@ -122,6 +125,9 @@ def tensor_rates(optimizer: torch.optim.Optimizer, device: torch.device) -> None
         group["lr"] = torch.tensor(rate, device=device)
         if "capturable" in group:
             group["capturable"] = device.type == "cuda"
+    for state in optimizer.state.values():
+        if isinstance(state.get("step"), Tensor):
+            state["step"] = state["step"].to(device, torch.float32)
 
 
 def drawn_here(

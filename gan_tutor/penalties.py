@@ -21,14 +21,28 @@ def squared_gradient_norm(D: Critic, x: Tensor) -> Tensor:
 
     Args:
         D: Maps (N, ...) to logits (N,), each sample on its own.
-        x: Samples (N, ...).
+        x: Samples (N, ...), floating point.
+
+    Under `torch.no_grad` the norm is a constant.
+
+    Raises:
+        ValueError: The samples are whole numbers, or the call is inside `torch.inference_mode`.
     """
+    if not x.is_floating_point():
+        raise ValueError(f"samples must be floating point to have a gradient, got {x.dtype}")
+    if torch.is_inference_mode_enabled():
+        raise ValueError("a gradient of D cannot be taken in torch.inference_mode: use torch.no_grad")
     try:
         leaf = x.detach().requires_grad_()
-    except RuntimeError:  # inside a torch.func transform, which has its own derivative
+    except RuntimeError:
+        if torch._C._functorch.peek_interpreter_stack() is None:
+            raise
+        # Inside a torch.func transform, which has its own derivative.
         gradient = torch.func.grad(lambda samples: D(samples).sum())(x.detach())
     else:
-        (gradient,) = torch.autograd.grad(D(leaf).sum(), leaf, create_graph=True)
+        differentiable = torch.is_grad_enabled()
+        with torch.enable_grad():  # also under no_grad, where a penalty is only measured
+            (gradient,) = torch.autograd.grad(D(leaf).sum(), leaf, create_graph=differentiable)
     return gradient.to(torch.promote_types(gradient.dtype, torch.float32)).flatten(1).square().sum(1)
 
 
@@ -87,7 +101,7 @@ def wgan_gp(
         )
     n = len(x_real)
     if u is None:
-        u = torch.rand(n, generator=generator, device=x_real.device)
+        u = torch.rand(n, generator=generator, device=x_real.device, dtype=torch.float32)
     if u.shape != (n,):
         raise ValueError(f"u must hold one share for each sample, shape ({n},), got {tuple(u.shape)}")
     share = u.view(n, *[1] * (x_real.ndim - 1))

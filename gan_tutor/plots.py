@@ -100,7 +100,7 @@ def field(
         resolution: Points a side.
     """
     left, right, bottom, top = extent
-    x, y = torch.linspace(left, right, resolution), torch.linspace(bottom, top, resolution)
+    x, y = (torch.linspace(*ends, resolution, dtype=torch.float32) for ends in ((left, right), (bottom, top)))
     points = torch.cartesian_prod(y, x).flip(1)
     values = _numpy(logit(points)).reshape(resolution, resolution)
     ax.imshow(
@@ -185,4 +185,7 @@ def spread(ax: Axes, names: Sequence[str], values: Sequence[Sequence[float]], *,
 
 
 def _numpy(values: Any) -> np.ndarray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if not isinstance(values, Tensor):
+        return np.asarray(values)
+    values = values.detach().cpu()
+    return (values.float() if values.dtype in (torch.bfloat16, torch.float16) else values).numpy()

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from gan_tutor.capture import Plan, captured, drawn_here
+from gan_tutor.batches import check_shapes, checked
+from gan_tutor.capture import Plan, Turn, captured, drawn_here
 from gan_tutor.losses import GanLoss
 from gan_tutor.networks import Given
 from gan_tutor.objectives import Term, discriminator_loss, generator_loss
@@ -45,9 +46,9 @@ class NonFinite(FloatingPointError):
         super().__init__(f"{self.what}. Go back to a checkpoint before it and lower the learning rate or add a penalty")
 
 
-def sample_z(n: int, latent_dim: int, generator: torch.Generator) -> Tensor:
+def sample_z(n: int, latent_dim: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
     """Draw latents z ~ N(0, I), shape (n, latent_dim), on the generator's device."""
-    return torch.randn(n, latent_dim, generator=generator, device=generator.device)
+    return torch.randn(n, latent_dim, generator=generator, device=generator.device, dtype=dtype)
 
 
 def d_step(
@@ -127,6 +128,8 @@ def train(
 ) -> Iterator[Record]:
     """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
 
+    What can be checked is checked at the call; the first turn is played when the first record is asked for.
+
     A turn is `n_critic` steps of D, each on a fresh real batch and fresh latents, then one step of G on the batch and
     the latents of D's last step: D has moved meanwhile, G has not, so one pass of G serves both.
 
@@ -134,7 +137,8 @@ def train(
         G: The generator, on the device of `generator`.
         D: The discriminator.
         batches: Endless iterator of real batches (N, ...), as from `data.batches`; or of pairs (x, y) with conditions
-            y, as from `data.labelled_batches`, for conditional G(z, y) and D(x, y), which both get the batch's y.
+            y, as from `data.labelled_batches`, for conditional G(z, y) and D(x, y), which both get the batch's y. They
+            lie on D's device, in its number type, and within G's `output_range` if it has one.
         loss: The adversarial loss.
         opt_g: Optimiser of G's parameters only.
         opt_d: Optimiser of D's parameters only.
@@ -161,16 +165,20 @@ def train(
         One `Record` for each turn.
 
     Raises:
-        ValueError: The players share parameters or an optimiser holds foreign ones, a count is below 1, the batches
-            end, or `cuda_graph` is asked for without a CUDA device.
+        ValueError: At the call: the players share parameters or an optimiser holds foreign ones, a number is out of
+            its range, or `cuda_graph` is asked for without a CUDA device. In a turn: the batches end, a batch is empty
+            or is not what these players take, or G's samples have another shape than the real ones.
         NonFinite: A loss became NaN or infinite.
 
     Source: goodfellow2014gan, algorithm 1. Differs: there G's step draws fresh latents, which costs a second pass of G.
     """
     _check_players(G, D, opt_g, opt_d)
     _check_counts(n_critic=n_critic, penalty_every=penalty_every, check_every=1 if check_every is None else check_every)
-    latents = partial(share.own, partial(sample_z, latent_dim=latent_dim, generator=generator))
-    stream: Iterator[Any] = drawn_here(iter(batches), generator) if cuda_graph else iter(batches)
+    if not 0 <= ema_decay < 1:
+        raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
+    draw = partial(sample_z, latent_dim=latent_dim, generator=generator, dtype=_dtype_of(G))
+    latents = partial(share.own, draw)
+    stream = checked(drawn_here(iter(batches), generator) if cuda_graph else iter(batches), G, D)
 
     def turn(plan: Plan) -> tuple[Tensor, Tensor]:
         due = penalty if plan.due else None
@@ -179,7 +187,9 @@ def train(
             d_step(g, d, opt_d, loss, x_real, latents(len(x_real)), due, plan.weight)
         x_real, g, d = _next(stream, plan.step, G, D)
         z = latents(len(x_real))
-        made = partial(_return, g(z))  # one pass of G serves both players
+        x_fake = g(z)
+        check_shapes(x_real, x_fake)
+        made = partial(_return, x_fake)  # one pass of G serves both players
         loss_d = d_step(made, d, opt_d, loss, x_real, z, due, plan.weight)
         loss_g = g_step(made, d, opt_g, loss, x_real, z, term, term_weight)
         if ema is not None:
@@ -187,14 +197,33 @@ def train(
         return loss_d, loss_g
 
     play = captured(turn, generator, (opt_g, opt_d)) if cuda_graph else turn
-    unchecked: list[Record] = []
     check_every = check_every or (1 if generator.device.type == "cpu" else 50)
-    for step in range(start + 1, steps + 1):
-        factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), opt_g, opt_d)
-        weight, decay = factor * penalty_every * penalty_weight, min(ema_decay, step / (step + 1))
-        record = Record(step, *share.means(*play(Plan(step, step % penalty_every == 0, weight, decay))))
+    weights = penalty_weight, penalty_every
+    plans = _plans(range(start + 1, steps + 1), schedule, (opt_g, opt_d), weights, ema_decay)
+    return _records(play, plans, share, check_every, steps)
+
+
+def _plans(
+    turns: range,
+    schedule: Callable[[int], float] | None,
+    optimizers: tuple[torch.optim.Optimizer, ...],
+    penalty: tuple[float, int],
+    ema_decay: float,
+) -> Iterator[Plan]:
+    """Yield what each turn is told, and set the learning rates as it is asked for; the penalty is (weight, every)."""
+    weight, every = penalty
+    for step in turns:
+        factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), *optimizers)
+        yield Plan(step, step % every == 0, factor * every * weight, min(ema_decay, step / (step + 1)))
+
+
+def _records(play: Turn, plans: Iterator[Plan], share: Share, check_every: int, last: int) -> Iterator[Record]:
+    """Play the turns and yield their records; a turn that left NaN or infinity behind is not yielded if looked at."""
+    unchecked: list[Record] = []
+    for plan in plans:
+        record = Record(plan.step, *share.means(*play(plan)))
         unchecked.append(record)
-        if len(unchecked) == check_every or step == steps:
+        if len(unchecked) == check_every or plan.step == last:
             _check_finite(unchecked)
             unchecked.clear()
         yield record
@@ -252,7 +281,7 @@ def generate(
     modes = [(module, module.training) for module in G.modules()]
     G.eval()
     try:
-        parts = [share.part(rows) for rows in (sample_z(n, latent_dim, generator), y) if rows is not None]
+        parts = [share.part(rows) for rows in (sample_z(n, latent_dim, generator, _dtype_of(G)), y) if rows is not None]
         inputs = zip(*(part.split(batch) for part in parts), strict=True)
         return share.whole(torch.cat([G(*rows) for rows in inputs]), n)
     finally:
@@ -265,17 +294,18 @@ def _return(x_fake: Tensor, z: Tensor) -> Tensor:
 
 
 def _next(stream: Iterator[Any], step: int, G: nn.Module, D: nn.Module) -> tuple[Tensor, nn.Module, nn.Module]:
-    """Return the next real batch and the players, told its conditions if it has any."""
+    """Return the next real batch and the players, with its conditions filled in if it has any."""
     try:
-        batch = next(stream)
+        x_real, y = next(stream)
     except StopIteration:
         raise ValueError(
             f"the real batches ended at step {step}: train needs an endless iterator; use data.batches"
         ) from None
-    if isinstance(batch, Tensor):
-        return batch, G, D
-    x_real, y = batch
-    return x_real, Given(G, y), Given(D, y)
+    return (x_real, G, D) if y is None else (x_real, Given(G, y), Given(D, y))
+
+
+def _dtype_of(network: nn.Module) -> torch.dtype:
+    return next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
 
 
 def _scale_learning_rates(factor: float, *optimizers: torch.optim.Optimizer) -> float:

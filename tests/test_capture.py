@@ -108,16 +108,31 @@ def test_tensor_rates_keep_the_rate_as_a_number_too():
         assert group["capturable"] is False
 
 
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, ADAM, torch.optim.RMSprop])
+def test_steps_that_were_counted_on_the_host_go_on_on_the_device(optimizer):
+    """An optimiser that has stepped before; the device without memory stands for a GPU."""
+    weights = [torch.zeros(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+    opt = optimizer(weights, 1e-2)
+    for _ in range(5):
+        sum(w.square().sum() for w in weights).backward()
+        opt.step()
+    capture.tensor_rates(opt, torch.device("cpu"))
+    assert [state["step"].item() for state in opt.state.values()] == [5, 5]
+    capture.tensor_rates(opt, torch.device("meta"))
+    assert {state["step"].device.type for state in opt.state.values()} == {"meta"}
+    assert {state["step"].dtype for state in opt.state.values()} == {torch.float32}
+    capture.tensor_rates(torch.optim.SGD(weights, 0.1, momentum=0.9), torch.device("meta"))  # counts no steps
+
+
 def test_without_a_gpu_a_graph_is_refused_with_what_to_do():
     said = r"cuda_graph needs a game on a CUDA GPU, got one on cpu: set cuda_graph=False, or give device='cuda'"
     G, D, opt_g, opt_d = pair(ADAM, 1e-2)
     generator = torch.Generator()
-    turns = training.train(
-        G, D, data.batches(data.ring(), BATCH, generator), loss=losses.hinge, opt_g=opt_g, opt_d=opt_d,
-        latent_dim=LATENT, steps=3, generator=generator, cuda_graph=True,
-    )  # fmt: skip
-    with pytest.raises(ValueError, match=said):
-        next(turns)
+    with pytest.raises(ValueError, match=said):  # at the call, not at the first record
+        training.train(
+            G, D, data.batches(data.ring(), BATCH, generator), loss=losses.hinge, opt_g=opt_g, opt_d=opt_d,
+            latent_dim=LATENT, steps=3, generator=generator, cuda_graph=True,
+        )  # fmt: skip
     assert opt_g.param_groups[0]["lr"] == 1e-2
     with pytest.raises(ValueError, match=said):
         recipes.build(replace(recipes.Recipe(), cuda_graph=True))

@@ -107,6 +107,14 @@ def test_moments_refuse_a_second_derivative_that_would_be_wrong():
         slope.square().sum().backward()
 
 
+def test_the_mean_over_ranks_has_a_second_derivative(group_of_one):
+    """The mean over ranks is linear, so it is differentiated as often as one likes."""
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(parallel.all_mean(x).pow(3).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), x)
+    torch.testing.assert_close(second, 6 * x.detach())
+
+
 @pytest.fixture
 def group_of_one(tmp_path):
     """A process group with this process alone."""

@@ -274,6 +274,24 @@ def check_samples_stay_constants_inside_a_transform(penalties):
         assert torch.func.grad(value, argnums=1)(scale, slope).abs().item() > 0.1, name
 
 
+def check_gradients_that_cannot_be_taken(penalties):
+    """Without a gradient to take a penalty says so; under no_grad it is only measured."""
+    x = batch((4, 2), 5)
+    taken = penalties.squared_gradient_norm(quadratic, x)
+    with torch.no_grad():
+        measured = penalties.squared_gradient_norm(quadratic, x)
+    assert torch.equal(measured, taken)
+    assert not measured.requires_grad
+    with pytest.raises(ValueError, match=r"samples must be floating point to have a gradient, got torch\.int64"):
+        penalties.squared_gradient_norm(quadratic, x.long())
+    with torch.inference_mode(), pytest.raises(ValueError, match=r"in torch\.inference_mode: use torch\.no_grad"):
+        penalties.squared_gradient_norm(quadratic, x)
+    with pytest.raises(RuntimeError, match="does not require grad"):  # D's own mistake is not taken for another
+        penalties.squared_gradient_norm(lambda samples: quadratic(samples.detach()), x)
+    inside = torch.func.vmap(lambda one: penalties.squared_gradient_norm(quadratic, one[None])[0])(x)
+    torch.testing.assert_close(inside, taken.detach())
+
+
 CHECKS = [
     value
     for name, value in globals().copy().items()

@@ -197,3 +197,14 @@ def test_neighbouring_lines_differ_without_colour():
     looks = {(style["linestyle"], style["color"]) for style in styles}
     assert len(looks) == len(styles)
     assert len({style["linestyle"] for style in styles}) >= 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_samples_of_another_float_type_are_drawn(dtype):
+    _, ax = plt.subplots()
+    x = torch.tensor([[0.5, -1.0], [2.0, 0.25]], dtype=dtype, requires_grad=True)
+    plots.samples(ax, x, x)
+    assert [group.get_offsets().tolist() for group in ax.collections] == [x.tolist()] * 2
+    plots.histogram(ax, x[:, :1], x[:, 1:], bins=3)
+    plots.coverage(ax, x[:, 0])
+    plt.close()

@@ -14,7 +14,7 @@ FILES = sorted(LIBRARY.rglob("*.py"))
 FLOORS = {
     "share": -1,
     "capture": 0, "losses": 0, "penalties": 0, "networks": 0, "data": 0, "evaluation": 0, "plots": 0,
-    "objectives": 1, "host": 1, "parallel": 1, "optimizers": 0, "tables": 0,
+    "objectives": 1, "batches": 1, "host": 1, "parallel": 1, "optimizers": 0, "tables": 0,
     "training": 2, "checkpoints": 2,
     "recipes": 3,
     "lab": 4, "classroom": 4, "sweep": 4,

@@ -764,3 +764,90 @@ def test_a_parameter_that_takes_no_part_in_a_step_rests(player):
     step()
     assert equal(before, state(first))
     assert not equal(last, state(own.last))
+
+
+IMAGES = torch.rand(12, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def of_images(*batches, conditional=False, **changes):
+    """One turn of a DCGAN on given batches, asked for but not played."""
+    if conditional:
+        G = networks.ConditionalGenerator(networks.DCGANGenerator(7, width=2), networks.OneHot(3))
+        D = networks.ConcatDiscriminator(networks.DCGANDiscriminator(channels=4, width=2), networks.OneHot(3))
+    else:
+        G, D = networks.DCGANGenerator(4, width=2), networks.DCGANDiscriminator(width=2)
+    opt_g, opt_d = (torch.optim.SGD(player.parameters(), 0.1) for player in (G, D))
+    given = {"loss": losses.hinge, "latent_dim": 4, "steps": len(batches), "generator": torch.Generator()} | changes
+    return training.train(G, D, iter(batches), opt_g=opt_g, opt_d=opt_d, **given)
+
+
+LABELS = torch.arange(12) % 3
+
+
+@pytest.mark.parametrize(("batch", "said"), [
+    ((IMAGES, LABELS), r"pairs \(x_real, y\), but G takes no condition: train on the samples alone"),
+    ([IMAGES, LABELS], r"pairs \(x_real, y\), but G takes no condition"),
+    ((IMAGES, LABELS, LABELS), r"a tensor x_real or a pair of tensors \(x_real, y\), got \(Tensor, Tensor, Tensor\)"),
+    ((IMAGES, ["a"] * 12), r"a tensor x_real or a pair of tensors \(x_real, y\), got \(Tensor, list\)"),
+    ({"image": IMAGES}, "got dict"),
+    ((IMAGES, LABELS[:5]), r"one condition for each sample, got \(12, 1, 28, 28\) and \(5,\)"),
+    (IMAGES[:0], r"must have shape \(N, ...\) with N >= 1, got \(0, 1, 28, 28\)"),
+    ((IMAGES[:0],), r"with N >= 1, got \(0, 1, 28, 28\)"),
+    (IMAGES.double(), r"must be torch\.float32 as D's parameters are, got torch\.float64: use x\.to\(torch\.float32\)"),
+    (IMAGES.byte(), r"got torch\.uint8: use pixels / 127\.5 - 1"),
+    (IMAGES.to("meta"), "must be on cpu as D's parameters are, got meta"),
+    ((IMAGES + 1) / 2, r"the first batch has values from \S+ to [01]\S*: .*images of 0\.\.1 by 2 \* x - 1"),
+    ((IMAGES + 1) * 127.5, r"output range \[-1, 1\], the first batch has .* images of 0\.\.255 by x / 127\.5 - 1"),
+    (IMAGES * 3, "output range"),
+    (IMAGES * math.nan, "has values from nan to nan"),
+    (IMAGES[..., :24], r"G must make samples of the real ones' shape \(1, 28, 24\), got \(1, 28, 28\)"),
+    (IMAGES.expand(-1, 3, -1, -1), r"real ones' shape \(3, 28, 28\), got \(1, 28, 28\)"),
+])  # fmt: skip
+def test_a_batch_that_these_players_cannot_take_is_refused(batch, said):
+    with pytest.raises(ValueError, match=said):
+        next(of_images(batch))
+
+
+def test_a_conditional_game_without_conditions_is_refused():
+    assert next(of_images((IMAGES, LABELS), conditional=True)).step == 1
+    with pytest.raises(ValueError, match=r"G needs a condition, but the batches hold none: give pairs \(x_real, y\)"):
+        next(of_images(IMAGES, conditional=True))
+
+
+@pytest.mark.parametrize("batch", [(IMAGES,), [IMAGES], IMAGES * 0.0, IMAGES * 1.005, IMAGES.clamp(min=-0.9)])
+def test_batches_that_look_odd_and_can_be_trained_on_are_taken(batch):
+    """TensorDataset's (x,), images of one grey, rounding beyond the range."""
+    assert next(of_images(batch)).step == 1
+
+
+def test_an_empty_batch_later_on_is_no_divergence():
+    turns = of_images(IMAGES, IMAGES[:0])
+    next(turns)
+    with pytest.raises(ValueError, match=r"with N >= 1, got \(0, 1, 28, 28\)"):
+        next(turns)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"n_critic": 0}, "n_critic must be at least 1"),
+    ({"penalty_every": 0}, "penalty_every must be at least 1"),
+    ({"check_every": 0}, "check_every must be at least 1"),
+    ({"ema_decay": 1.0}, r"ema_decay must be in \[0, 1\), got 1\.0"),
+    ({"ema_decay": -0.1}, r"ema_decay must be in \[0, 1\), got -0\.1"),
+])  # fmt: skip
+def test_a_mistake_in_the_call_is_told_at_the_call(changes, said):
+    with pytest.raises(ValueError, match=said):
+        of_images(IMAGES, **changes)
+
+
+def test_a_game_in_double_precision_is_played_in_it():
+    G, D = networks.MLPGenerator(2, (2,), width=8).double(), networks.MLPDiscriminator((2,), width=8).double()
+    opt_g, opt_d = (torch.optim.Adam(player.parameters()) for player in (G, D))
+    x = data.ring().sample(16).double()
+    record = next(
+        training.train(
+            G, D, iter([x]), loss=losses.nonsaturating, opt_g=opt_g, opt_d=opt_d, latent_dim=2, steps=1,
+            generator=torch.Generator(),
+        )
+    )  # fmt: skip
+    assert record.loss_g.isfinite()
+    assert training.generate(G, 3, 2, torch.Generator()).dtype == torch.float64

@@ -65,7 +65,7 @@ class Augmented:
         return replace(self, source=self.source.to(device))
 
     def _augmented(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
+        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device, dtype=torch.float32) < 0.5
         x = torch.where(mirrored, x.flip(3), x)
         return _shifted(x, generator) if self.how == "flip_crop" else x
 

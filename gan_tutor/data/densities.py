@@ -6,7 +6,7 @@ A density is a frozen record with `sample` and `log_prob`. Lengths are in data u
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -60,7 +60,9 @@ class Mixture:
     def sample_labelled(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent points (n, d), as `sample` does, and the numbers (n,) of their components."""
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], generator=generator, device=self.means.device)
+        noise = torch.randn(
+            n, self.means.shape[1], generator=generator, device=self.means.device, dtype=self.means.dtype
+        )
         return self.means[k] + self.sigmas[k, None] * noise, k
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -110,8 +112,9 @@ class Curve:
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n independent points (n, 2)."""
-        t = torch.rand(n, generator=generator, device=self.device)
-        return self.path(t) + self.sigma * torch.randn(n, 2, generator=generator, device=self.device)
+        how: Any = {"generator": generator, "device": self.device, "dtype": torch.float32}
+        t = torch.rand(n, **how)
+        return self.path(t) + self.sigma * torch.randn(n, 2, **how)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (N,), for points (N, 2)."""
@@ -128,16 +131,16 @@ class Curve:
 def gaussian(mu: float | Sequence[float] = 0.0, sigma: float = 1.0) -> Mixture:
     """One Gaussian N(mu, sigma^2 I); a number mu makes it one-dimensional."""
     mean = torch.tensor([mu] if isinstance(mu, (int, float)) else list(mu), dtype=torch.float32)
-    return Mixture("gaussian", mean[None], torch.tensor([float(sigma)]), torch.ones(1))
+    return Mixture(
+        "gaussian", mean[None], torch.tensor([float(sigma)], dtype=torch.float32), torch.ones(1, dtype=torch.float32)
+    )
 
 
 def mixture_1d(
     means: Sequence[float] = (-2.0, 2.0), sigmas: Sequence[float] = (0.5, 0.5), weights: Sequence[float] | None = None
 ) -> Mixture:
     """A one-dimensional mixture; equal weights unless given."""
-    shares = (
-        torch.full((len(means),), 1 / len(means)) if weights is None else torch.tensor(weights, dtype=torch.float32)
-    )
+    shares = _constant(len(means), 1 / len(means)) if weights is None else torch.tensor(weights, dtype=torch.float32)
     return Mixture(
         "mixture_1d",
         torch.tensor(means, dtype=torch.float32)[:, None],
@@ -150,7 +153,7 @@ def ring(modes: int = 8, radius: float = 2.0, sigma: float = 0.05) -> Mixture:
     """`modes` equal Gaussians on a circle. The angle 2 pi is the angle 0 and appears once."""
     if modes < 1:
         raise ValueError(f"modes must be at least 1, got {modes}")
-    angles = torch.arange(modes) * (2 * math.pi / modes)
+    angles = torch.arange(modes, dtype=torch.float32) * (2 * math.pi / modes)
     return _equal("ring", radius * torch.stack([angles.cos(), angles.sin()], dim=1), sigma)
 
 
@@ -158,7 +161,7 @@ def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
     """side x side equal Gaussians on a square grid around 0."""
     if side < 1:
         raise ValueError(f"side must be at least 1, got {side}")
-    axis = (torch.arange(side) - (side - 1) / 2) * spacing
+    axis = (torch.arange(side, dtype=torch.float32) - (side - 1) / 2) * spacing
     return _equal("grid", torch.cartesian_prod(axis, axis), sigma)
 
 
@@ -202,4 +205,8 @@ def _check_points(x: Tensor, dimensions: int) -> None:
 
 def _equal(name: str, means: Tensor, sigma: float) -> Mixture:
     modes = len(means)
-    return Mixture(name, means, torch.full((modes,), float(sigma)), torch.full((modes,), 1 / modes))
+    return Mixture(name, means, _constant(modes, sigma), _constant(modes, 1 / modes))
+
+
+def _constant(n: int, value: float) -> Tensor:
+    return torch.full((n,), float(value), dtype=torch.float32)

@@ -54,7 +54,8 @@ class ImageSet:
     Args:
         name: name of the set, for messages and file names.
         pixels: uint8 `(N, C, H, W)`, 0 to 255.
-        labels: int64 `(N,)`, indices into `classes`, or float `(N, k)`, measured quantities; on the same device.
+        labels: int64 `(N,)`, indices into `classes` (from 0; without names there is no last one), or float32 `(N, k)`,
+            measured quantities; on the same device.
         classes: name of each class; none for measured quantities.
 
     Raises:
@@ -72,6 +73,11 @@ class ImageSet:
                 f"pixels must be a non-empty uint8 tensor (N, C, H, W), got {self.pixels.dtype} "
                 f"{tuple(self.pixels.shape)}; give 0..255, not the scaled images"
             )
+        if self.pixels.shape[3] <= 4 < self.pixels.shape[1]:
+            raise ValueError(
+                f"pixels must be (N, C, H, W), got {tuple(self.pixels.shape)}, which looks like (N, H, W, C): use "
+                "pixels.permute(0, 3, 1, 2)"
+            )
         dimensions = 2 if self.labels.is_floating_point() else 1
         known = self.labels.dtype in (torch.int64, torch.float32)
         if not known or self.labels.ndim != dimensions or len(self.labels) != len(self.pixels):
@@ -79,6 +85,20 @@ class ImageSet:
                 f"labels must be int64 of shape ({len(self.pixels)},), or float32 of shape ({len(self.pixels)}, k), "
                 f"one per image, got {self.labels.dtype} {tuple(self.labels.shape)}"
             )
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        if self.labels.is_meta:  # it has a shape and no values
+            return
+        if self.labels.is_floating_point():
+            if not self.labels.isfinite().all():
+                raise ValueError("labels that are measured quantities must be finite, got NaN or infinity")
+            return
+        low, high = (int(value) for value in self.labels.aminmax())
+        most = len(self.classes) - 1 if self.classes else high
+        if low < 0 or high > most:
+            must = f"from 0 to {most}, places in the {most + 1} classes" if self.classes else "at least 0"
+            raise ValueError(f"labels must be {must}, got labels from {low} to {high}: the first class has label 0")
 
     def __len__(self) -> int:
         return len(self.pixels)

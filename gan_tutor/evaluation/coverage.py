@@ -3,8 +3,10 @@
 import math
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from scipy import stats
+from scipy.special import xlogy
 from torch import Tensor
 
 EXACT = 300  # samples up to which a perfect sampler's reverse KL is summed, and not approximated
@@ -80,7 +82,9 @@ def perfect_sampler(mixture: Mixture, n: int) -> Coverage:
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    quality = torch.special.gammainc(torch.tensor(mixture.means.shape[1] / 2), torch.tensor(4.5)).item()
+    quality = torch.special.gammainc(
+        *torch.tensor([mixture.means.shape[1] / 2, 4.5], dtype=torch.float32, device="cpu")
+    ).item()
     weights = mixture.weights.detach().cpu().double()
     expected = weights * quality * n
     modes = (1 - (1 - weights * quality) ** n).sum()
@@ -93,11 +97,9 @@ def _expected_kl(weights: Tensor, quality: float, n: int) -> float:
 
     Of N samples of high quality, c_k ~ B(N, w_k) lie in mode k, and E KL = sum_k E (c_k / N) log(c_k / (N w_k)).
     """
-    sizes = torch.arange(1, n + 1, dtype=torch.float64)[:, None]  # N, down
-    share = torch.arange(n + 1, dtype=torch.float64) / sizes  # c / N, across
-    kl = torch.zeros(n, dtype=torch.float64)
-    for weight, times in zip(*weights.unique(return_counts=True), strict=True):
-        chance = torch.from_numpy(stats.binom.pmf(torch.arange(n + 1).numpy(), sizes.numpy(), float(weight)))
-        kl += times * (chance * torch.xlogy(share, share / weight)).sum(1)
-    chance = torch.from_numpy(stats.binom.pmf(sizes[:, 0].numpy(), n, quality))
+    count, sizes = np.arange(n + 1), np.arange(1, n + 1)[:, None]  # c across, N down
+    share, kl = count / sizes, np.zeros(n)
+    for weight, times in zip(*np.unique(weights.numpy(), return_counts=True), strict=True):
+        kl += times * (stats.binom.pmf(count, sizes, weight) * xlogy(share, share / weight)).sum(1)
+    chance = stats.binom.pmf(sizes[:, 0], n, quality)
     return float((chance * kl).sum() / chance.sum())

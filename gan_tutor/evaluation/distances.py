@@ -7,6 +7,7 @@ the same network.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,13 +94,13 @@ def frechet_infinity(a: Tensor, b: Tensor, *, generator: torch.Generator, points
         raise ValueError(f"points must be at least 2, got {points}")
     a, b = checked(a, b, at_least=10)
     n = min(len(a), len(b))
-    sizes = torch.linspace(n // 5, n, points).round().long().tolist()
+    sizes = torch.linspace(n // 5, n, points, dtype=torch.float32, device="cpu").round().long().tolist()
     found = []
     for size in sizes:
         parts = zip(_parts(a, size, generator), _parts(b, size, generator), strict=False)
-        found.append(torch.tensor([frechet_distance(*pair) for pair in parts]).mean().item())
-    design = torch.tensor([[1.0, 1 / size] for size in sizes], dtype=torch.float64)
-    return float(torch.linalg.lstsq(design, torch.tensor(found, dtype=torch.float64)[:, None]).solution[0])
+        found.append(float(np.mean([frechet_distance(*pair) for pair in parts])))
+    design = np.array([[1.0, 1 / size] for size in sizes])
+    return float(np.linalg.lstsq(design, np.array(found), rcond=None)[0][0])
 
 
 def _parts(x: Tensor, n: int, generator: torch.Generator) -> list[Tensor]:

@@ -135,7 +135,8 @@ def load(path: Path) -> FeatureNetwork:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is part of gan_tutor and is missing; install gan_tutor again")
-    network = FeatureNetwork()
+    with torch.device("cpu"):
+        network = FeatureNetwork().float()
     try:
         stored = load_file(path)
         network.load_state_dict(stored)

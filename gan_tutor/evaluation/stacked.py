@@ -69,7 +69,7 @@ def perfect_stacked(n: int) -> tuple[float, float]:
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    count = torch.arange(n + 1, dtype=torch.float64)
+    count = torch.arange(n + 1, dtype=torch.float64, device="cpu")
     chance = torch.from_numpy(stats.binom.pmf(count.numpy(), n, 1 / MODES))
     share = count / n
     kl = math.log(MODES) + MODES * float((chance * torch.xlogy(share, share)).sum())

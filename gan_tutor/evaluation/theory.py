@@ -170,8 +170,8 @@ def transport(cost: Tensor, a: Tensor | None = None, b: Tensor | None = None) ->
     if cost.ndim != 2 or cost.numel() == 0 or not cost.isfinite().all():
         raise ValueError(f"cost must be finite, of shape (N, M), got {tuple(cost.shape)}; use torch.cdist(x, y)")
     n, m = cost.shape
-    rows = torch.full((n,), 1 / n, dtype=torch.float64) if a is None else a.detach().cpu().double()
-    columns = torch.full((m,), 1 / m, dtype=torch.float64) if b is None else b.detach().cpu().double()
+    rows = torch.full((n,), 1 / n, dtype=torch.float64, device="cpu") if a is None else a.detach().cpu().double()
+    columns = torch.full((m,), 1 / m, dtype=torch.float64, device="cpu") if b is None else b.detach().cpu().double()
     if rows.shape != (n,) or columns.shape != (m,):
         raise ValueError(f"a and b must have shapes ({n},) and ({m},), got {tuple(rows.shape)}, {tuple(columns.shape)}")
     least, sums = min(rows.min(), columns.min()), (rows.sum(), columns.sum())

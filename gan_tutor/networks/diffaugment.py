@@ -56,7 +56,7 @@ class DiffAugmented(nn.Module):
 
     def _changed(self, x: Tensor) -> Tensor:
         def draw(n: int) -> Tensor:
-            return torch.rand(n, DRAWS, generator=self.generator, device=x.device)
+            return torch.rand(n, DRAWS, generator=self.generator, device=x.device, dtype=torch.float32)
 
         return diffaugment(x, self.policy, self.share.own(draw, len(x), self.batches))
 

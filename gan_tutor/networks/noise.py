@@ -46,6 +46,6 @@ class Noisy(nn.Module):
 
     def _blurred(self, x: Tensor) -> Tensor:
         def noise(n: int) -> Tensor:
-            return torch.randn(n, *x.shape[1:], generator=self.generator, device=x.device)
+            return torch.randn(n, *x.shape[1:], generator=self.generator, device=x.device, dtype=torch.float32)
 
         return x + self.sigma * self.share.own(noise, len(x))

@@ -63,7 +63,9 @@ class Game:
 def build(
     recipe: Recipe, device: str | torch.device = "cpu", share: Share = ALONE, data_source: data.Source | None = None
 ) -> Game:
-    """Make the data, networks, optimisers and generator of a recipe; torch's global generator is not used.
+    """Make the data, networks, optimisers and generator of a recipe, in float32.
+
+    Torch's global generator, default device and default number type play no part.
 
     Args:
         recipe: What to build.
@@ -73,13 +75,16 @@ def build(
             their shape.
 
     Raises:
-        ValueError: There is no such device here, or the recipe asks for what it does not have.
+        ValueError: There is no such device here, the recipe asks for what it does not have, or its networks are not
+            made for the data: images that are not square or of another size, other classes than a condition's.
         FileNotFoundError: torchvision's set is not under `data_root`.
     """
     device = placed(device)
     check_graph(recipe, device, share)
     own_data = data_source is not None
     data_source = (source(recipe) if data_source is None else data_source).to(device)
+    if own_data:
+        check_classes(recipe, data_source)
     with seeded(recipe.seed):
         G, D = players.generator(recipe, data_source.shape), players.discriminator(recipe, data_source.shape)
     networks.check_range(G, data_source)
@@ -112,6 +117,23 @@ def placed(device: str | torch.device) -> torch.device:
             f"use device='cpu' ({why})"
         ) from error
     return found
+
+
+def check_classes(recipe: Recipe, data_source: Any) -> None:
+    """Refuse data of one's own that do not have the classes of the recipe's condition.
+
+    Raises:
+        ValueError: The recipe has a condition, and the samples have no classes or others than the recipe's data.
+    """
+    wanted = players.class_count(recipe)
+    if not wanted:
+        return
+    held = getattr(data_source, "classes", getattr(data_source, "means", ()))
+    if not hasattr(data_source, "sample_labelled") or len(held) != wanted:
+        raise ValueError(
+            f"condition {recipe.condition} on {recipe.data} needs samples of {wanted} classes, data_source has "
+            f"{len(held)}: give an ImageSet with {wanted} classes, or set condition='none'"
+        )
 
 
 def check_graph(recipe: Recipe, device: torch.device, share: Share) -> None:
@@ -193,11 +215,16 @@ def run(game: Game) -> Iterator[training.Record]:
 
 
 def source(recipe: Recipe) -> Any:
-    """Open the recipe's data: a density or an image set.
+    """Open the recipe's data, on the CPU: a density or an image set.
 
     Raises:
         FileNotFoundError: torchvision's set is not under `data_root`.
     """
+    with torch.device("cpu"):
+        return _opened(recipe)
+
+
+def _opened(recipe: Recipe) -> Any:
     if recipe.data in ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CelebA"):
         return data.torchvision_set(recipe.data, recipe.data_root)
     if recipe.data in ("digits", "fashion", "stacked_digits"):
@@ -249,7 +276,7 @@ def d_term(game: Game) -> tuple[penalties.Penalty | None, float]:
     if game.recipe.diffaugment:
         batches = 2 if name == "r1_r2" else 1  # it asks about real and generated samples in one call
         eager = networks.DiffAugmented(eager, game.recipe.diffaugment, game.generator, game.share, batches)
-    mixing = partial(torch.rand, generator=game.generator, device=game.generator.device)
+    mixing = partial(torch.rand, generator=game.generator, device=game.generator.device, dtype=torch.float32)
 
     def penalty(D: penalties.Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
         judge = networks.Given(eager, D.y) if isinstance(D, networks.Given) else eager

@@ -49,12 +49,26 @@ def generator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
     return networks.ConditionalGenerator(G, nn.Embedding(classes, CODE))
 
 
+def _side(shape: tuple[int, ...], network: str) -> int:
+    """Return the pixels a side of the images that a convolutional network is built for.
+
+    Raises:
+        ValueError: The samples are no images (C, H, W), or not square.
+    """
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise ValueError(
+            f"a {network} network needs square images (C, H, W), got samples of shape {tuple(shape)}; crop or resize "
+            "them, or use mlp players"
+        )
+    return shape[-1]
+
+
 def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.Module:
     if recipe.generator == "dcgan":
         return networks.DCGANGenerator(
             inputs,
             channels=shape[0],
-            size=shape[-1],
+            size=_side(shape, recipe.generator),
             width=recipe.width_g,
             mapping=recipe.mapping_g,
             refine=recipe.refine_g,
@@ -62,7 +76,11 @@ def _plain_generator(recipe: Recipe, shape: tuple[int, ...], inputs: int) -> nn.
         )
     if recipe.generator == "residual":
         return networks.ResidualGenerator(
-            inputs, channels=shape[0], size=shape[-1], width=recipe.width_g, depth=recipe.depth_g
+            inputs,
+            channels=shape[0],
+            size=_side(shape, recipe.generator),
+            width=recipe.width_g,
+            depth=recipe.depth_g,
         )
     return networks.MLPGenerator(
         inputs,
@@ -96,14 +114,13 @@ def discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
 
 
 def _plain_discriminator(recipe: Recipe, shape: tuple[int, ...]) -> nn.Module:
-    if recipe.discriminator == "dcgan":
-        return networks.DCGANDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d, norm=recipe.norm_d)
-    if recipe.discriminator == "space_to_depth":
-        return networks.SpaceToDepthDiscriminator(channels=shape[0], size=shape[-1], width=recipe.width_d)
-    if recipe.discriminator == "residual":
-        return networks.ResidualDiscriminator(
-            channels=shape[0], size=shape[-1], width=recipe.width_d, depth=recipe.depth_d
-        )
+    if recipe.discriminator != "mlp":
+        channels, size, width = shape[0], _side(shape, recipe.discriminator), recipe.width_d
+        if recipe.discriminator == "dcgan":
+            return networks.DCGANDiscriminator(channels=channels, size=size, width=width, norm=recipe.norm_d)
+        if recipe.discriminator == "space_to_depth":
+            return networks.SpaceToDepthDiscriminator(channels=channels, size=size, width=width)
+        return networks.ResidualDiscriminator(channels=channels, size=size, width=width, depth=recipe.depth_d)
     return networks.MLPDiscriminator(
         shape,
         width=recipe.width_d,

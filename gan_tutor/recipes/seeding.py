@@ -14,9 +14,15 @@ def seeded(seed: int) -> Iterator[None]:
 
     The numbers are those of `torch.manual_seed(seed)`. But the global generator is neither read nor moved, and the
     block holds for this thread alone. So games may be built in several threads at once, and while others draw.
+
+    Layers made inside are float32 on the CPU, whatever torch's default device and number type are.
     """
     with torch.device("cpu"), _From(torch.Generator("cpu").manual_seed(seed)):
         yield
+
+
+# What layers make their parameters and buffers with.
+_MAKES = ("aten::empty", "aten::zeros", "aten::ones", "aten::rand", "aten::randn")
 
 
 class _From(TorchDispatchMode):
@@ -28,6 +34,8 @@ class _From(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func._schema.name in _MAKES and kwargs.get("dtype") is None:
+            kwargs["dtype"] = torch.float32
         if torch.Tag.nondeterministic_seeded in func.tags:
             takes = {argument.name for argument in func._schema.arguments}
             func = func if "generator" in takes else func.overloadpacket.generator

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import importlib.util
+import math
 import shutil
 from pathlib import Path
 
@@ -431,3 +432,37 @@ def test_four_fifths_are_to_train_on_rounded_down(n, cut):
     train, test = small_set(n).split()
     assert (train.labels.tolist(), test.labels.tolist()) == (list(range(cut)), list(range(cut, n)))
     assert torch.equal(torch.cat([train.pixels, test.pixels]), small_set(n).pixels)
+
+
+@pytest.mark.parametrize(("first", "classes", "said"), [
+    (1, 10, "labels must be from 0 to 9, places in the 10 classes, got labels from 1 to 10"),
+    (-1, 10, "labels must be from 0 to 9, places in the 10 classes, got labels from -1 to 8"),
+    (0, 9, "labels must be from 0 to 8, places in the 9 classes, got labels from 0 to 9"),
+    (-1, 0, "labels must be at least 0, got labels from -1 to 8"),
+])  # fmt: skip
+def test_labels_outside_the_classes_are_refused(first, classes, said):
+    labels, names = torch.arange(60) % 10 + first, tuple("abcdefghij"[:classes])
+    with pytest.raises(ValueError, match=said):
+        ImageSet("letters", torch.zeros(60, 1, 4, 4, dtype=torch.uint8), labels, names)
+
+
+@pytest.mark.parametrize("classes", [(), tuple("abcdefghij"), tuple("abcdefghijkl")])
+def test_labels_within_the_classes_are_taken(classes):
+    labels = torch.arange(60) % 10
+    assert torch.equal(ImageSet("letters", torch.zeros(60, 1, 4, 4, dtype=torch.uint8), labels, classes).labels, labels)
+
+
+def test_measured_quantities_are_numbers():
+    pixels = torch.zeros(3, 1, 4, 4, dtype=torch.uint8)
+    assert ImageSet("ink", pixels, torch.tensor([[-5.0], [0.5], [99.0]]), ()).labels.shape == (3, 1)
+    with pytest.raises(ValueError, match="measured quantities must be finite"):
+        ImageSet("ink", pixels, torch.tensor([[0.0], [math.nan], [1.0]]), ())
+
+
+@pytest.mark.parametrize("shape", [(6, 32, 32, 3), (6, 28, 28, 1), (6, 28, 20, 4)])
+def test_channels_last_pixels_are_refused_with_their_cure(shape):
+    pixels = torch.zeros(shape, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"which looks like \(N, H, W, C\): use pixels\.permute\(0, 3, 1, 2\)"):
+        ImageSet("photos", pixels, torch.zeros(6, dtype=torch.int64), ("photo",))
+    turned = ImageSet("photos", pixels.permute(0, 3, 1, 2), torch.zeros(6, dtype=torch.int64), ("photo",))
+    assert turned.shape == (shape[3], *shape[1:3])

@@ -406,3 +406,51 @@ def test_the_penalty_of_a_conditional_d_is_told_the_batch_s_classes(name):
     got = penalty(networks.Given(game.ready_d, y), x_real, x_fake).item()
     assert got == pytest.approx(expected, rel=1e-5)
     assert got != pytest.approx(penalty(networks.Given(game.ready_d, y.flip(0)), x_real, x_fake).item(), rel=1e-4)
+
+
+def photos(shape, classes=10):
+    pixels = torch.zeros(20, *shape, dtype=torch.uint8)
+    return data.ImageSet("photos", pixels, torch.arange(20) % classes, tuple(map(str, range(classes))))
+
+
+CONVOLUTIONAL = {
+    "digits": replace(recipes.named("digits"), width_g=4, width_d=4),
+    "dcgan": replace(recipes.named("digits_classical"), width_g=4, width_d=4),
+    "residual": replace(recipes.named("fashion_modern"), width_g=4, width_d=4),
+    "by class": replace(recipes.named("digits_projection"), width_g=4, width_d=4),
+    "mlp G": replace(IMAGES, generator="mlp", discriminator="dcgan"),
+    "mlp D": replace(IMAGES, generator="dcgan", discriminator="mlp"),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("shape", [(1, 28, 32), (1, 32, 28), (3, 64, 32)])
+def test_images_that_are_not_square_are_refused_by_convolutional_players(name, shape):
+    with pytest.raises(ValueError, match=rf"needs square images \(C, H, W\), got samples of shape \(\d, {shape[1]}, "):
+        recipes.build(CONVOLUTIONAL[name], data_source=photos(shape))
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("size", [30, 27, 16, 128])
+def test_image_sizes_without_a_convolutional_network_are_refused(name, size):
+    with pytest.raises(ValueError, match=f"size must be .*, got {size}; .*resize the images"):
+        recipes.build(CONVOLUTIONAL[name], data_source=photos((1, size, size)))
+
+
+def test_perceptrons_take_images_of_any_sides():
+    game = recipes.build(replace(IMAGES, steps=1), data_source=photos((2, 6, 9)))
+    assert next(recipes.run(game)).step == 1
+    assert game.G(torch.zeros(3, 4)).shape == (3, 2, 6, 9)
+
+
+@pytest.mark.parametrize(("recipe", "source", "said"), [
+    (CONVOLUTIONAL["by class"], photos((1, 28, 28), 12), "needs samples of 10 classes, data_source has 12"),
+    (CONVOLUTIONAL["by class"], photos((1, 28, 28), 3), "needs samples of 10 classes, data_source has 3"),
+    (CONVOLUTIONAL["by class"], photos((1, 28, 28)).with_labels(torch.zeros(20, 2)), "data_source has 0"),
+    (replace(SMALL, condition="embedding"), data.ring(modes=9), "condition embedding on ring .* 8 classes, .* has 9"),
+    (replace(SMALL, condition="embedding"), data.two_moons(), "data_source has 0"),
+])  # fmt: skip
+def test_own_data_without_a_condition_s_classes_are_refused(recipe, source, said):
+    with pytest.raises(ValueError, match=said):
+        recipes.build(recipe, data_source=source)
+    assert recipes.build(replace(SMALL, condition="embedding"), data_source=data.ring(radius=3.0)).own_data

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gan_tutor import recipes
+from gan_tutor import data, evaluation, recipes, training
 from gan_tutor.recipes import Recipe, players
 from gan_tutor.recipes.seeding import seeded
 
@@ -92,3 +92,48 @@ def test_a_given_generator_is_kept_and_functions_without_one_get_it():
         torch.randint(9, (4,), generator=ours),
     ]  # fmt: skip
     assert equal(drawn, expected)
+
+
+DIGITS = Recipe(
+    data="digits", generator="dcgan", discriminator="dcgan", norm_d="batch", latent_dim=4, width_g=2, width_d=2,
+    batch_size=8, steps=3, augment="none", diffaugment="color,translation", condition="projection",
+)  # fmt: skip
+GAMES = {
+    "points": replace(SMALL, steps=3, penalty="wgan_gp", instance_noise=0.1),
+    "line": replace(SMALL, data="gaussian", steps=3, penalty="r1"),
+    "curve": replace(SMALL, data="two_moons", steps=3),
+    "images": DIGITS,
+}
+
+
+def measured(recipe):
+    """Weights, samples and scores of a game that was built, played, sampled from and measured."""
+    game = recipes.build(recipe)
+    recipes.play(game, until=recipe.steps)
+    generator = torch.Generator().manual_seed(5)
+    y = torch.tensor([0, 1, 2, 3, 4] * 4, device="cpu") if recipe.condition != "none" else None
+    samples = training.generate(game.ema, 20, recipe.latent_dim, generator, y=y)
+    source = game.source
+    if recipe.data == "digits":  # fewer real images
+        source = data.ImageSet("digits", source.pixels[:50], source.labels[:50], source.classes)
+    return [p.detach() for p in game.G.parameters()], samples, evaluation.score(samples, source, generator)
+
+
+@pytest.mark.parametrize("kind", GAMES)
+def test_torch_s_default_device_and_number_type_play_no_part(kind):
+    """A device without memory shows each tensor that followed the default; float64 draws other random numbers."""
+    weights_, samples, scores = measured(GAMES[kind])
+    for name in ("device", "dtype"):
+        try:
+            if name == "device":
+                torch.set_default_device("meta")
+            else:
+                torch.set_default_dtype(torch.float64)
+            found, drawn, got = measured(GAMES[kind])
+        finally:
+            torch.set_default_device(None)
+            torch.set_default_dtype(torch.float32)
+        assert equal(found, weights_)
+        assert torch.equal(drawn, samples)
+        assert drawn.dtype == torch.float32
+        assert got == pytest.approx(scores, rel=1e-9, nan_ok=True)
