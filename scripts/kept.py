@@ -38,10 +38,10 @@ def unknown(folder: Path) -> list[str]:
 
 def make(folder: Path) -> None:
     """Make what is needed and not kept, and remove what is kept and not needed."""
-    own = shelf.Shelf(folder)
+    own, causes = shelf.Shelf(folder), needed()  # before it takes minutes: the source may be edited meanwhile
     tell = lambda line: print(line, flush=True)  # noqa: E731
     used = [*site.compiled([*labs(), *site.presets()], own, tell), *site.recorded(labs(), own, tell)]
-    gone = shelf.sweep(folder, {path.name for path in used}, needed())
+    gone = shelf.sweep(folder, {path.name for path in used}, causes)
     held = sum(path.stat().st_size for path in folder.glob("*"))
     print(f"{folder.name}: {len(set(used))} files, {held / 1e6:.1f} MB; removed {len(gone)}")
 
