@@ -23,11 +23,19 @@ CHECKED := tests $(NOT_CHECKED:%=--ignore=tests/%) \
 OF_INSTRUCTIONS := networks/test_prepare.py recipes/test_speed.py recipes/test_catalogue.py test_host.py \
   evaluation/test_features.py
 
+# The oldest PyTorch that pyproject.toml allows, and the tests that must pass with it.
+FLOOR := .venv-floor
+AT_FLOOR := 'torch==2.4.*' 'torchvision==0.19.*' 'numpy<2.3' pytest pytest-xdist scikit-learn pot pyyaml packaging
+FLOOR_TESTS := test_losses.py test_penalties.py test_objectives.py test_optimizers.py test_training.py test_unrolled.py \
+  test_conditional_training.py test_checkpoints.py test_share.py networks data evaluation recipes/test_game.py \
+  recipes/test_stored.py recipes/test_seeding.py recipes/test_steering.py recipes/test_conditions.py \
+  recipes/test_record.py
+
 # One thread for each process: tiny networks are slower with several, and results repeat exactly.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help book check test avx2 lab serve notebooks kept pdf lock clean
+.PHONY: help book check test avx2 floor lab serve notebooks kept pdf lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,6 +49,7 @@ help:
 	@echo "make kept       make anew what the book keeps of compiled programs and recordings, where it has changed"
 	@echo "make pdf        print the built site as one PDF, _build/gan-tutor.pdf (needs Chromium)"
 	@echo "make lock       write the locks of the environment anew from pyproject.toml (needs uv)"
+	@echo "make floor      run the library's core tests with the oldest PyTorch allowed, in $(FLOOR) (before a release)"
 	@echo "make clean      remove the built site and caches (keeps .venv)"
 
 # What a reader needs and what the tests need besides are two locks; the second holds all of the first.
@@ -95,6 +104,14 @@ avx2: $(TEST_STAMP)
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(RUN) -m pytest -n 2 --dist loadgroup -rs \
 	  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients \
 	  $(OF_INSTRUCTIONS:%=tests/%)
+
+floor:
+	@[ -x $(FLOOR)/bin/pip ] || "$(PYTHON)" -m venv $(FLOOR)
+	@$(FLOOR)/bin/pip install --quiet --disable-pip-version-check $(AT_FLOOR) -e . || { \
+	  echo "make floor needs a package index, and could not install from one: what failed is above." >&2; exit 1; }
+	$(FLOOR)/bin/python -c 'import torch; print("torch", torch.__version__)'
+	$(FLOOR)/bin/python -m pytest -n 2 -rs $(FLOOR_TESTS:%=tests/%) \
+	  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients
 
 lab: $(STAMP)
 	$(RUN) -m jupyterlab book

@@ -10,7 +10,9 @@ way, so the PDF says what the site says.
 from __future__ import annotations
 
 import http.server
+import os
 import shutil
+import subprocess
 import sys
 import threading
 from functools import partial
@@ -95,6 +97,23 @@ def documents(site: Path) -> list[str]:
     return [f"/{name}.html" for name in names]
 
 
+def check_needs(file: Path) -> None:
+    """Name what is missing before minutes of work: the package, a place for the file, a font of the Chinese terms."""
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError as error:
+        raise SystemExit(f"no playwright ({error}): `make pdf` installs it, or pip install playwright") from error
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{file.parent} cannot be made ({error.strerror}): name another file") from error
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise SystemExit(f"{file} cannot be written: name another file")
+    fonts = shutil.which("fc-list")
+    if fonts and not subprocess.run([fonts, ":lang=zh"], capture_output=True).stdout.strip():
+        print("no Chinese font: the glossary's Chinese terms become boxes; install fonts-noto-cjk", file=sys.stderr)
+
+
 def print_book(site: Path, file: Path) -> None:
     """Assemble the pages of a built site in a browser and print them."""
     from playwright.sync_api import sync_playwright
@@ -130,6 +149,7 @@ def main(arguments: list[str]) -> None:
         *map(Path, arguments),
         *(ROOT / "_build" / name for name in ("html", "gan-tutor.pdf")[len(arguments) :]),
     )
+    check_needs(file)
     print_book(site, file)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 

@@ -116,10 +116,18 @@ def test_binder_installs_the_package() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
 def test_what_make_leaves_out_and_what_it_picks_is_there() -> None:
     """A renamed file or test would silently be checked again, or no more."""
-    for target, least in (("check", 10), ("avx2", 5)):
+    for target, least in (("check", 10), ("avx2", 5), ("floor", 15)):
         said = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         named = re.findall(r"(?<![\w/])(tests/[\w/.]+(?:::\w+)?)", said.replace("--ignore=", ""))
         assert len(named) >= least
         for file, _, test in (name.partition("::") for name in named):
             assert (ROOT / file).exists(), file
             assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
+def test_make_floor_installs_the_oldest_versions_that_pyproject_allows() -> None:
+    said = subprocess.run(["make", "-n", "floor"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lowest = {(one := Requirement(text)).name: str(one.specifier) for text in PROJECT["dependencies"]}
+    for name in ("torch", "torchvision"):
+        assert f"'{name}=={lowest[name].removeprefix('>=')}.*'" in said
