@@ -4,7 +4,9 @@ import ast
 import json
 import math
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -506,3 +508,18 @@ def test_an_optimizer_of_another_number_of_groups_does_not_fit(tmp_path):
     again = torch.optim.Adam([{"params": layer.parameters()} for layer in layers], 0.7)
     checkpoints.restore(checkpoints.load(path), {"opt": again})
     assert [group["lr"] for group in again.param_groups] == [0.1, 0.2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a lock is the process's, here the open file's")
+def test_a_second_claim_is_told_who_holds_the_folder_and_a_later_one_succeeds(tmp_path):
+    """Also over the file of a process that was killed, whose longer text must not show through."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".lock").write_text("process 1 on " + "a" * 80, encoding="utf-8")
+    holder = re.escape(f"process {os.getpid()} on {socket.gethostname()}")
+    for _ in range(2):
+        with checkpoints.claimed(folder):
+            told = rf"run is in use by another process \({holder}\): wait until"
+            with pytest.raises(ValueError, match=told), checkpoints.claimed(folder):
+                raise AssertionError("two processes in one folder")
+        assert list(folder.iterdir()) == []
