@@ -183,6 +183,9 @@ def test_another_safetensors_file_is_refused(tmp_path):
         {"version": "one", "meta": "{}", "groups": "{}"},
         {"version": "1", "meta": "{", "groups": "{}"},
         {"version": "1", "meta": "{}"},
+        {"version": "1", "meta": "{}", "groups": "[1]"},
+        {"version": "1", "meta": "[1]", "groups": "{}"},
+        {"version": "1", "meta": "null", "groups": "{}"},
     ],
 )
 def test_a_damaged_header_is_refused_with_the_file_s_name(tmp_path, header):

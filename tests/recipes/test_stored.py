@@ -1,11 +1,11 @@
 """Games on disk: on data of one's own, and under another recipe."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
-from gan_tutor import checkpoints, data, recipes
+from gan_tutor import checkpoints, data, recipes, training
 from gan_tutor.recipes import Recipe
 
 SMALL = Recipe(width_g=8, width_d=8, batch_size=16, steps=6)
@@ -145,3 +145,56 @@ def test_playing_beyond_the_last_step_is_refused_before_any_turn():
     recipes.play(game, until=6)
     recipes.play(game, until=6)
     assert game.step == 6
+
+
+def test_a_generator_from_a_file_is_the_average_and_not_g(tmp_path):
+    """In evaluation mode and frozen, with the weights of ema, whose G has moved away from it."""
+    game, path = recipes.build(replace(SMALL, ema_decay=0.9)), tmp_path / "c.safetensors"
+    recipes.play(game, until=5)
+    recipes.save(game, path)
+    G, recipe = recipes.load_generator(path)
+    assert recipe == game.recipe
+    assert all(map(torch.equal, G.state_dict().values(), game.ema.state_dict().values()))
+    assert not any(map(torch.equal, G.state_dict().values(), game.G.state_dict().values()))
+    assert not G.training
+    assert not any(p.requires_grad for p in G.parameters())
+
+
+@pytest.mark.parametrize("part", ["G", "D", "ema"])
+@pytest.mark.parametrize(("value", "told"), [(float("inf"), "inf"), (float("nan"), "nan")])
+def test_a_game_with_a_weight_that_is_no_number_is_neither_sound_nor_saved(tmp_path, part, value, told):
+    game, path = recipes.build(SMALL), tmp_path / "c.safetensors"
+    recipes.play(game, until=2)
+    list(getattr(game, part).parameters())[1].data[3] = value
+    with pytest.raises(training.NonFinite, match=f"a weight of {part} became {told} at step 2"):
+        recipes.save(game, path)
+    assert not path.exists()
+
+
+def test_a_resumed_game_has_the_file_s_step_recipe_and_randomness(tmp_path):
+    game, path = recipes.build(replace(SMALL, seed=4)), tmp_path / "c.safetensors"
+    recipes.play(game, until=3)
+    recipes.save(game, path)
+    resumed = recipes.resume(path)
+    assert (resumed.step, resumed.recipe) == (3, game.recipe)
+    assert recipes.stored_recipe(path) == game.recipe
+    assert torch.equal(resumed.generator.get_state(), game.generator.get_state())
+    for name in ("opt_g", "opt_d"):
+        ours, theirs = (getattr(one, name).state_dict()["state"] for one in (resumed, game))
+        assert ours.keys() == theirs.keys() != set()
+        for number, state in theirs.items():
+            assert ours[number].keys() == state.keys()
+            assert all(torch.equal(ours[number][key], value) for key, value in state.items())
+    meta = checkpoints.read_meta(path)
+    assert (meta["step"], meta["device"], meta["precision"]) == (3, "cpu", "float32")
+    assert "own_data" not in meta
+
+
+def test_the_folder_of_a_stored_game_s_files_may_have_moved(tmp_path):
+    """data_root of the call is looked under, and the recipe's if there is none."""
+    path, old, new = tmp_path / "c.safetensors", tmp_path / "old", tmp_path / "new"
+    recipe = replace(IMAGES, data="MNIST", data_root=str(old))
+    checkpoints.save(path, {}, {"recipe": asdict(recipe), "step": 0, "device": "cpu"})
+    for root, asked in ((old, {}), (new, {"data_root": str(new)})):
+        with pytest.raises(FileNotFoundError, match=str(root / "MNIST")):
+            recipes.stored_source(path, **asked)
