@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from gan_tutor import checkpoints, parallel, recipes, tables, training
+from gan_tutor import checkpoints, parallel, recipes, tables
 from gan_tutor.share import Share
 
 COLUMNS = "step,loss_d,loss_g,images_per_second"
@@ -212,23 +212,6 @@ def _must_agree(folder: Folder, old: recipes.Recipe, new: recipes.Recipe) -> Non
             f"{folder.path} was trained with another recipe and cannot go on with {', '.join(other)}: leave networks, "
             "data and seed as they were, or choose another --out"
         )
-
-
-def way_back(folder: Folder, recipe: recipes.Recipe, error: training.NonFinite) -> str:
-    """Say how a run that has diverged can go on: from which of its checkpoints, and by which flags."""
-    slower = f"lower learning rates or a penalty, such as --lr-g {recipe.lr_g / 10:.3g} --lr-d {recipe.lr_d / 10:.3g}"
-    steps = {path: checkpoints.read_meta(path)["step"] for path in folder.checkpoints() if path.exists()}
-    if not steps:
-        return f"{folder.path} holds no checkpoint yet: begin again by the same command with {slower}"
-    # D's first loss is that of the stored players: no rate can change it.
-    if steps.get(folder.checkpoint) == error.step - 1 and error.quantity == "loss_d" and recipe.n_critic == 1:
-        del steps[folder.checkpoint]
-    if not steps:
-        return f"the last checkpoint comes too late: begin again with another --out and {slower}"
-    ways = [
-        f"{'--previous' if path == folder.previous else '--resume'} from step {step}" for path, step in steps.items()
-    ]
-    return f"go on by the same command with {' or '.join(ways)}, and {slower}"
 
 
 def _logged(path: Path, step: int) -> list[list[str]]:

@@ -20,8 +20,8 @@ import tyro
 from torch import Tensor
 
 from gan_tutor import checkpoints, data, evaluation, host, networks, parallel, plots, recipes, training
-from gan_tutor.cli import gauge, session
-from gan_tutor.cli.folder import Folder, alone_in, begin, way_back
+from gan_tutor.cli import gauge, rescue, session
+from gan_tutor.cli.folder import Folder, alone_in, begin
 
 Device = Literal["auto", "cpu", "cuda"]
 _SEEDS = 2**53 - 1  # as in a recipe
@@ -112,7 +112,7 @@ def _train(
         game = begun()
         speed = session.play(game, folder, every)
     except training.NonFinite as error:
-        raise FloatingPointError(f"{error.what}; {way_back(folder, game.recipe, error)}") from error
+        raise FloatingPointError(f"{error.what}; {rescue.way_back(folder, game)}") from error
     except RuntimeError as error:
         if not gauge.is_out_of_memory(error):
             raise
