@@ -14,15 +14,15 @@ def checked(batches: Iterator[Any], G: nn.Module, D: nn.Module) -> Iterator[tupl
 
     Args:
         batches: Real batches: x_real (N, ...), the pair (x_real, y), or (x_real,) as TensorDataset makes it.
-        G: The generator; if it has an `output_range`, the samples must lie in it.
+        G: The generator; if it has an `output_range`, the samples must not be unscaled images.
         D: The discriminator; the samples must have its number type and lie on its device.
 
     Yields:
         x_real and y, which is None without conditions.
 
     Raises:
-        ValueError: A batch is empty, is of another kind, number type or device, or its values are not in G's range; it
-            has conditions that the players do not take, or none for players that need them.
+        ValueError: A batch is empty, is of another kind, number type or device, or holds unscaled images; it has
+            conditions that the players do not take, or none for players that need them.
     """
     first = True
     for batch in batches:
@@ -80,28 +80,30 @@ def _check_conditions(y: Tensor | None, G: nn.Module, D: nn.Module) -> None:
 
 
 def _takes(network: nn.Module, count: int) -> bool:
-    """Return whether a network, and what it wraps, can be called with so many tensors; True if it does not say."""
+    """Return whether a network can be called with so many tensors. A wrapper for any number is as what it wraps."""
     while True:
+        signature = inspect.signature(network.forward)
         try:
-            inspect.signature(network.forward).bind(*range(count))
+            signature.bind(*range(count))
         except TypeError:
             return False
-        except ValueError:
-            return True
+        any_number = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
         inner = getattr(network, "network", getattr(network, "_orig_mod", None))
-        if not isinstance(inner, nn.Module):
+        if not any_number or not isinstance(inner, nn.Module):
             return True
         network = inner
 
 
 def _check_range(x_real: Tensor, bounds: tuple[float, float] | None) -> None:
-    """Refuse samples that G cannot make, and images in [0, 1] for a G of [-1, 1], of which it would make a half."""
+    """Refuse images that nobody has scaled: bytes, and [0, 1] for a G of [-1, 1], of which it would learn a half.
+
+    Other values beyond G's range are taken: chapter 5 trains on them to show what comes of it.
+    """
     if bounds is None:
         return
     (least, most), (low, high) = bounds, (float(value) for value in x_real.aminmax())
-    slack = 0.01 * (most - least)
-    from_zero = least == -most and -slack < low <= 0.1 * most and high >= 0.9 * most and low >= 0
-    if from_zero or not (low >= least - slack and high <= most + slack):
+    of_one = least == -most and 0 <= low <= 0.1 * most and 0.9 * most <= high <= 1.01 * most
+    if of_one or not high <= 10 * most:
         raise ValueError(
             f"real samples must use G's output range [{least:g}, {most:g}], the first batch has values from {low:.4g} "
             f"to {high:.4g}: scale images of 0..255 by x / 127.5 - 1, and images of 0..1 by 2 * x - 1"

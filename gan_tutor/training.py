@@ -138,7 +138,7 @@ def train(
         D: The discriminator.
         batches: Endless iterator of real batches (N, ...), as from `data.batches`; or of pairs (x, y) with conditions
             y, as from `data.labelled_batches`, for conditional G(z, y) and D(x, y), which both get the batch's y. They
-            lie on D's device, in its number type, and within G's `output_range` if it has one.
+            lie on D's device, in its number type, scaled to G's `output_range`.
         loss: The adversarial loss.
         opt_g: Optimiser of G's parameters only.
         opt_d: Optimiser of D's parameters only.

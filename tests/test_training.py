@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from gan_tutor import data, losses, networks, objectives, penalties, training
+from gan_tutor import batches, data, losses, networks, objectives, penalties, training
 
 BATCH, LATENT = 16, 3
 
@@ -798,7 +798,7 @@ LABELS = torch.arange(12) % 3
     (IMAGES.to("meta"), "must be on cpu as D's parameters are, got meta"),
     ((IMAGES + 1) / 2, r"the first batch has values from \S+ to [01]\S*: .*images of 0\.\.1 by 2 \* x - 1"),
     ((IMAGES + 1) * 127.5, r"output range \[-1, 1\], the first batch has .* images of 0\.\.255 by x / 127\.5 - 1"),
-    (IMAGES * 3, "output range"),
+    (IMAGES * 12, "output range"),
     (IMAGES * math.nan, "has values from nan to nan"),
     (IMAGES[..., :24], r"G must make samples of the real ones' shape \(1, 28, 24\), got \(1, 28, 28\)"),
     (IMAGES.expand(-1, 3, -1, -1), r"real ones' shape \(3, 28, 28\), got \(1, 28, 28\)"),
@@ -814,10 +814,41 @@ def test_a_conditional_game_without_conditions_is_refused():
         next(of_images(IMAGES, conditional=True))
 
 
-@pytest.mark.parametrize("batch", [(IMAGES,), [IMAGES], IMAGES * 0.0, IMAGES * 1.005, IMAGES.clamp(min=-0.9)])
+STANDARDISED = (IMAGES - IMAGES.mean()) / IMAGES.std() + 1
+
+
+@pytest.mark.parametrize("batch", [
+    (IMAGES,), [IMAGES], IMAGES * 0.0, IMAGES * 1.005, IMAGES.clamp(min=-0.9), IMAGES.clamp(min=0.2), STANDARDISED,
+])  # fmt: skip
 def test_batches_that_look_odd_and_can_be_trained_on_are_taken(batch):
-    """TensorDataset's (x,), images of one grey, rounding beyond the range."""
+    """TensorDataset's (x,), images of one grey, bright ones, and values beyond the range, as chapter 5 tries them."""
     assert next(of_images(batch)).step == 1
+
+
+class Deaf(nn.Module):
+    """A network behind an ear: it takes a condition and does not pass it on, as in chapter 6."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x, y):
+        return self.network(x)
+
+
+class Open(Deaf):
+    """A wrapper that takes what its network takes."""
+
+    def forward(self, *inputs):
+        return self.network(*inputs)
+
+
+@pytest.mark.parametrize(("wrap", "conditions"), [
+    (Deaf, 1), (Open, 0), (lambda n: Open(Deaf(n)), 1), (lambda n: Deaf(Open(n)), 1), (torch.compile, 0),
+])  # fmt: skip
+def test_a_wrapped_network_takes_what_its_own_call_takes(wrap, conditions):
+    for network in (networks.DCGANGenerator(4, width=2), networks.DCGANDiscriminator(width=2)):
+        assert [batches._takes(wrap(network), count) for count in (1, 2)] == [not conditions, bool(conditions)]
 
 
 def test_an_empty_batch_later_on_is_no_divergence():
