@@ -328,3 +328,23 @@ def test_what_is_left_out_is_what_the_docstrings_say():
     ):  # fmt: skip
         assert str(ours) == str(named)
     assert networks.MLPGenerator(3, (2,)).output_range is None
+
+
+def test_spectral_layers_start_as_torch_draws_them_with_one_iteration_a_pass():
+    """Their scale is divided out, so nothing is drawn anew: one seed gives the layers alone, and the next number."""
+    torch.manual_seed(3)
+    D = networks.DCGANDiscriminator(width=4, norm="spectral")
+    after = torch.rand(2)
+    torch.manual_seed(3)
+    wrap = nn.utils.parametrizations.spectral_norm
+    first, second = wrap(nn.Conv2d(1, 4, 4, 2, 1)), wrap(nn.Conv2d(4, 8, 4, 2, 1))
+    layers = [first, second, wrap(nn.Linear(8 * 49, 1))]
+    assert torch.equal(torch.rand(2), after)
+    found = [m for m in D.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    for ours, theirs in zip(found, layers, strict=True):
+        pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+    for network in (D, networks.MLPDiscriminator((2,), width=8, norm="spectral")):
+        wrapped = [m for m in network.modules() if hasattr(m, "n_power_iterations")]
+        assert {m.n_power_iterations for m in wrapped} == {1}
+        assert len(wrapped) == 3

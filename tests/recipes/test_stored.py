@@ -198,3 +198,13 @@ def test_the_folder_of_a_stored_game_s_files_may_have_moved(tmp_path):
     for root, asked in ((old, {}), (new, {"data_root": str(new)})):
         with pytest.raises(FileNotFoundError, match=str(root / "MNIST")):
             recipes.stored_source(path, **asked)
+
+
+def test_the_time_of_earlier_sessions_is_in_the_file_or_none(tmp_path):
+    game, path = recipes.build(SMALL), tmp_path / "c.safetensors"
+    game.timed = (3, 1.5)
+    recipes.save(game, path)
+    assert recipes.resume(path).timed == (3, 1.5)
+    meta = {name: value for name, value in checkpoints.read_meta(path).items() if name != "timed"}
+    checkpoints.save(path, game.parts(), meta)  # as an earlier version wrote it
+    assert recipes.resume(path).timed == (0, 0.0)
