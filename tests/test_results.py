@@ -1,6 +1,7 @@
 """The stored results: each says where it was measured, of which recipe, and is no better than perfect."""
 
 import json
+import re
 import statistics
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from gan_tutor import recipes
 
-RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 FILES = sorted(RESULTS.glob("*.json"))
 RECIPES = sorted(RESULTS.glob("recipe_*.json"))
 
@@ -32,7 +34,7 @@ def test_a_result_names_its_machine(path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_s_result_is_of_the_recipe_in_the_catalogue(path):
     result = json.loads(path.read_text())
-    name = path.stem.removeprefix("recipe_")
+    name = path.stem.removeprefix("recipe_").removesuffix("_avx2")
     assert recipes.from_dict(result["recipe"]) == recipes.named(name)
     assert len(result["runs"]) >= 3
     for seed, rows in result["runs"].items():
@@ -79,6 +81,22 @@ def test_the_digits_recipe_reaches_its_distance_within_a_minute_on_every_seed():
     for row in last_rows("digits"):
         assert row["floor_frechet_distance"] < row["frechet_distance"] <= 4.0
         assert row["cpu_seconds"] <= 60
+
+
+def test_the_digits_recipe_reaches_its_distance_in_the_median_in_float32_on_avx2_and_the_pages_say_when():
+    # On every seed it would be better: one of three is at 4.43.
+    machine = json.loads((RESULTS / "recipe_digits_avx2.json").read_text())["machine"]
+    assert machine["instruction_set"] == "AVX2"  # where "auto" is float32
+    rows = last_rows("digits_avx2")
+    distances = [row["frechet_distance"] for row in rows]
+    assert rows[0]["floor_frechet_distance"] < min(distances)
+    assert statistics.median(distances) <= 4.0
+    assert max(distances) <= 4.5
+    seconds = [round(row["cpu_seconds"]) for row in rows]
+    told = {f"{min(seconds)} to {max(seconds)}", f"{min(distances):.1f} to {max(distances):.1f}"}
+    for page in ("README.md", "book/faq.md"):
+        (lines,) = re.findall(r"(?s)with AVX2 only plays `digits` in float32.*?\n\n", (ROOT / page).read_text())
+        assert told <= set(re.findall(r"[\d.]*\d to [\d.]*\d", lines))
 
 
 def test_the_fashion_recipe_reaches_its_distance_in_the_median_within_a_minute():
