@@ -208,3 +208,7 @@ def test_the_time_of_earlier_sessions_is_in_the_file_or_none(tmp_path):
     meta = {name: value for name, value in checkpoints.read_meta(path).items() if name != "timed"}
     checkpoints.save(path, game.parts(), meta)  # as an earlier version wrote it
     assert recipes.resume(path).timed == (0, 0.0)
+    for damaged in ("3", [3], [3, 1], [3.0, 1.5], [3, 1.5, 2], {"turns": 3}):
+        checkpoints.save(path, game.parts(), meta | {"timed": damaged})
+        with pytest.raises(ValueError, match="timed must be a number of turns and one of seconds, got"):
+            recipes.resume(path)
