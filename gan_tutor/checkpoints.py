@@ -27,6 +27,7 @@ else:
 
 FORMAT = "gan_tutor checkpoint"
 VERSION = 1
+HIGHEST_RATE = 1e6  # a learning rate beyond this is damage: no weights would be left after a step
 
 Stateful = nn.Module | torch.optim.Optimizer | torch.Generator
 
@@ -258,7 +259,9 @@ def _restore_part(part: Stateful, saved: dict[str, Tensor], groups: list[dict[st
         states: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.items():
             index, name = key.split("/", 1)
-            states.setdefault(int(index), {})[name] = _laid_out_like(owners[int(index)], value)
+            if not (index.isdecimal() and int(index) < len(owners)):
+                raise ValueError(f"it holds {key}, a state of parameter {index}, and there are {len(owners)}")
+            states.setdefault(int(index), {})[name] = _laid_out_like(owners[int(index)], value, key)
         part.load_state_dict({"state": states, "param_groups": groups})
 
 
@@ -269,10 +272,20 @@ def _check_groups(part: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> 
     for group in groups:
         for name in ("lr", "initial_lr"):
             rate: Any = group.get(name, group.get("lr"))
-            if type(rate) not in (int, float) or not 0 <= rate < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {rate!r}")
+            if type(rate) not in (int, float) or not 0 <= rate <= HIGHEST_RATE:
+                raise ValueError(f"{name} must be a number from 0 to {HIGHEST_RATE:g}, got {rate!r}")
+        decays: Any = group.get("betas", [])
+        for name, share in [("betas", beta) for beta in decays] + [("alpha", group.get("alpha", 0))]:
+            if type(share) not in (int, float) or not 0 <= share <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {share!r}")
+        for name in ("eps", "momentum", "weight_decay", "dampening"):
+            value: Any = group.get(name, 0)
+            if type(value) not in (int, float) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
 
 
-def _laid_out_like(owner: Tensor, value: Tensor) -> Tensor:
+def _laid_out_like(owner: Tensor, value: Tensor, key: str) -> Tensor:
     """Return the saved value with its parameter's memory layout, which fused optimisers take for granted."""
+    if value.ndim and value.shape != owner.shape:
+        raise ValueError(f"{key} must have its parameter's shape {tuple(owner.shape)}, got {tuple(value.shape)}")
     return torch.empty_like(owner).copy_(value) if value.shape == owner.shape else value

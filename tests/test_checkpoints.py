@@ -486,7 +486,7 @@ def test_parts_whose_names_begin_alike_and_weights_that_are_one_tensor(tmp_path)
 @pytest.mark.parametrize("name", ["lr", "initial_lr"])
 @pytest.mark.parametrize(("rate", "fits"), [(0.0, True), (0.5, True), (1, True), (-1e-9, False), (math.inf, False),
                                             (math.nan, False), ("0.5", False), (None, False)])  # fmt: skip
-def test_a_learning_rate_must_be_a_finite_number_of_at_least_0(tmp_path, name, rate, fits):
+def test_a_learning_rate_must_be_a_number_from_0_to_a_million(tmp_path, name, rate, fits):
     path, optimizer = tmp_path / "c.safetensors", torch.optim.Adam(nn.Linear(2, 3).parameters(), 0.1)
     optimizer.param_groups[0][name] = rate
     checkpoints.save(path, {"opt": optimizer}, {})
@@ -495,7 +495,7 @@ def test_a_learning_rate_must_be_a_finite_number_of_at_least_0(tmp_path, name, r
         checkpoints.restore(checkpoints.load(path), {"opt": other})
         assert other.param_groups[0][name] == rate
     else:
-        with pytest.raises(ValueError, match=f"does not fit opt: {name} must be a finite number of at least 0, got"):
+        with pytest.raises(ValueError, match=rf"does not fit opt: {name} must be a number from 0 to 1e\+06, got"):
             checkpoints.restore(checkpoints.load(path), {"opt": other})
 
 
@@ -526,3 +526,43 @@ def test_a_second_claim_is_told_who_holds_the_folder_and_a_later_one_succeeds(tm
             with pytest.raises(ValueError, match=told), checkpoints.claimed(folder):
                 raise AssertionError("two processes in one folder")
         assert list(folder.iterdir()) == []
+
+
+def of_two_layers(optimizer):
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    return optimizer(layers.parameters())
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("lr", 1e9, r"lr must be a number from 0 to 1e\+06, got 1000000000\.0"),
+    ("lr", "0.1", "lr must be a number"),
+    ("lr", True, "lr must be a number"),
+    ("betas", [0.9, 1.5], r"betas must be in \[0, 1\], got 1\.5"),
+    ("betas", [-0.1, 0.9], r"betas must be in \[0, 1\], got -0\.1"),
+    ("eps", -1.0, "eps must be a finite number of at least 0, got -1"),
+    ("weight_decay", math.inf, "weight_decay must be a finite number of at least 0, got inf"),
+])  # fmt: skip
+def test_settings_that_no_optimizer_has_do_not_fit(tmp_path, name, value, said):
+    opt = of_two_layers(torch.optim.Adam)
+    checkpoints.save(tmp_path / "c.safetensors", {"opt": opt}, {})
+    stored = checkpoints.load(tmp_path / "c.safetensors")
+    checkpoints.restore(stored, {"opt": opt})
+    stored.groups["opt"][0][name] = value
+    with pytest.raises(ValueError, match=f"does not fit opt: {said}"):
+        checkpoints.restore(stored, {"opt": opt})
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [
+    ("4/exp_avg", torch.zeros(1), "it holds 4/exp_avg, a state of parameter 4, and there are 4"),
+    ("-1/exp_avg", torch.zeros(1), "a state of parameter -1"),
+    ("x/exp_avg", torch.zeros(1), "a state of parameter x"),
+    ("exp_avg", torch.zeros(1), "does not fit opt"),
+    ("0/exp_avg", torch.zeros(2, 3), r"0/exp_avg must have its parameter's shape \(3, 2\), got \(2, 3\)"),
+])  # fmt: skip
+def test_a_state_of_no_parameter_does_not_fit(tmp_path, key, value, said):
+    opt = of_two_layers(torch.optim.Adam)
+    checkpoints.save(tmp_path / "c.safetensors", {"opt": opt}, {})
+    stored = checkpoints.load(tmp_path / "c.safetensors")
+    stored.tensors[f"opt/{key}"] = value
+    with pytest.raises(ValueError, match=said):
+        checkpoints.restore(stored, {"opt": opt})
