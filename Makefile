@@ -31,6 +31,12 @@ FLOOR_TESTS := test_losses.py test_penalties.py test_objectives.py test_optimize
   recipes/test_stored.py recipes/test_seeding.py recipes/test_steering.py recipes/test_conditions.py \
   recipes/test_record.py
 
+# Jupyter does not start for a user without a home folder, as in a container that runs under a number.
+ifeq ($(HOME),)
+export HOME := $(CURDIR)/_build/home
+$(info HOME is not set: settings and caches go to _build/home; to choose another folder, set HOME.)
+endif
+
 # One thread for each process: tiny networks are slower with several, and results repeat exactly.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1

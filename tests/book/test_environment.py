@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -131,3 +132,14 @@ def test_make_floor_installs_the_oldest_versions_that_pyproject_allows() -> None
     lowest = {(one := Requirement(text)).name: str(one.specifier) for text in PROJECT["dependencies"]}
     for name in ("torch", "torchvision"):
         assert f"'{name}=={lowest[name].removeprefix('>=')}.*'" in said
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
+@pytest.mark.parametrize("home", [None, "/somewhere"])
+def test_make_gives_a_user_without_a_home_one_and_says_so_once(home: str | None) -> None:
+    rule = "told:\n\t@echo HOME is now $$HOME\n"
+    places = {"PATH": os.environ["PATH"]} | ({} if home is None else {"HOME": home})
+    command = ["make", "-f", "Makefile", "-f", "-", "told"]
+    said = subprocess.run(command, cwd=ROOT, input=rule, capture_output=True, text=True, env=places, check=True).stdout
+    assert said.count("HOME is not set") == (home is None)
+    assert said.endswith(f"HOME is now {home or ROOT / '_build' / 'home'}\n")
