@@ -18,14 +18,23 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "book" / "_kept"
 
 
+TESTED = Recipe(width_g=16, width_d=16, activation_g="tanh", activation_d="tanh", batch_size=32, steps=200)
+"""What tests/page plays. Its rounding stays rounding: at a kink of ReLU it grows, as it does between two eager runs."""
+
+
+def played() -> list[Recipe]:
+    """Return a recipe of every pair of networks that is kept compiled: those of labs, presets and tests."""
+    return [*labs(), *site.presets(), TESTED]
+
+
 def labs() -> list[Recipe]:
     """Return the recipes of all labs of the book."""
     return site.labs(sorted((ROOT / "book").glob("*.ipynb")))
 
 
 def needed() -> dict[str, str]:
-    """Return what the site needs: for each hash of causes, words for what it gives."""
-    programs = site.program_causes([*labs(), *site.presets()])
+    """Return what site and tests need: for each hash of causes, words for what it gives."""
+    programs = site.program_causes(played())
     found = {because: f"programs of {r.generator} G, {r.discriminator} D" for because, r in programs.items()}
     return found | {recording.cause_of(r): f"recording of {r.data}, {r.loss} loss, seed {r.seed}" for r in labs()}
 
@@ -40,7 +49,7 @@ def make(folder: Path) -> None:
     """Make what is needed and not kept, and remove what is kept and not needed."""
     own, causes = shelf.Shelf(folder), needed()  # before it takes minutes: the source may be edited meanwhile
     tell = lambda line: print(line, flush=True)  # noqa: E731
-    used = [*site.compiled([*labs(), *site.presets()], own, tell), *site.recorded(labs(), own, tell)]
+    used = [*site.compiled(played(), own, tell), *site.recorded(labs(), own, tell)]
     gone = shelf.sweep(folder, {path.name for path in used}, causes)
     held = sum(path.stat().st_size for path in folder.glob("*"))
     print(f"{folder.name}: {len(set(used))} files, {held / 1e6:.1f} MB; removed {len(gone)}")
