@@ -50,6 +50,7 @@ def draw(path: Path, picture: Path) -> None:
         message, arrays = frames[number]
         moment(ax, arrays)
         ax.set_title(f"step {message['step']:,}")
+    picture.parent.mkdir(parents=True, exist_ok=True)  # nothing else is there if all that was needed is kept
     figure.savefig(picture, dpi=110)
     plt.close(figure)
 
