@@ -473,3 +473,12 @@ def test_unreachable_weights_name_the_alternative(monkeypatch):
 def test_inception_refuses_wrong_images(batch, message):
     with pytest.raises(ValueError, match=message):
         inception.inception_features(batch, network=Pooled())
+
+
+def test_distances_far_from_the_origin_are_those_near_it():
+    """Through a matrix product a sample would lie away from itself, and the smallest balls would be lost."""
+    x = normal(60, 4, 0).float().double()
+    far = x + 2.0**24  # float64 keeps the coordinates there to 2^-28
+    assert nearest(far, far).tolist() == [0.0] * 60
+    assert torch.allclose(nearest(far[:30], far[30:]), nearest(x[:30], x[30:]), atol=1e-7)
+    assert precision_recall(far, far, k=1) == PrecisionRecall(1.0, 1.0)
