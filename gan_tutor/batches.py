@@ -24,15 +24,18 @@ def checked(batches: Iterator[Any], G: nn.Module, D: nn.Module) -> Iterator[tupl
         ValueError: A batch is empty, is of another kind, number type or device, or holds unscaled images; it has
             conditions that the players do not take, or none for players that need them.
     """
-    first = True
-    for batch in batches:
+    looked: list[bool] = []
+
+    def check(batch: Any) -> tuple[Tensor, Tensor | None]:
         x_real, y = _x_and_y(batch)
         _check_batch(x_real, D)
-        if first:
+        if not looked:
             _check_conditions(y, G, D)
             _check_range(x_real, getattr(G, "output_range", None))
-        first = False
-        yield x_real, y
+            looked.append(True)
+        return x_real, y
+
+    return map(check, batches)  # no generator: an interrupt would end it
 
 
 def _x_and_y(batch: Any) -> tuple[Tensor, Tensor | None]:

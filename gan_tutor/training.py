@@ -1,7 +1,7 @@
-"""The training loop: a step for D, a step for G, and a Python generator that alternates them.
+"""The training loop: a step for D, a step for G, and a Python iterator that alternates them.
 
-`for record in train(...)` is the whole interface. To pause, stop iterating; to log, plot, save or stop early, do it in
-the body of the loop. A record holds device tensors: nothing in a step waits for the device.
+`for record in train(...)` is the whole interface. To pause, stop iterating, and iterate again to go on; to log,
+plot, save or stop early, do it in the body of the loop. A record holds device tensors: no step waits for the device.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gan_tutor.batches import check_shapes, checked
-from gan_tutor.capture import Plan, Turn, captured, drawn_here
+from gan_tutor.capture import Plan, captured, drawn_here
 from gan_tutor.losses import GanLoss
 from gan_tutor.networks import Given
 from gan_tutor.objectives import Term, discriminator_loss, generator_loss
@@ -128,7 +128,8 @@ def train(
 ) -> Iterator[Record]:
     """Play the game from step `start` + 1 to step `steps` and yield a record of every turn.
 
-    What can be checked is checked at the call; the first turn is played when the first record is asked for.
+    What can be checked is checked at the call; the first turn is played when the first record is asked for. After an
+    interrupt within a turn the same iterator plays that turn anew; D may then have moved once more than G.
 
     A turn is `n_critic` steps of D, each on a fresh real batch and fresh latents, then one step of G on the batch and
     the latents of D's last step: D has moved meanwhile, G has not, so one pass of G serves both.
@@ -197,36 +198,35 @@ def train(
         return loss_d, loss_g
 
     play = captured(turn, generator, (opt_g, opt_d)) if cuda_graph else turn
-    check_every = check_every or (1 if generator.device.type == "cpu" else 50)
-    weights = penalty_weight, penalty_every
-    plans = _plans(range(start + 1, steps + 1), schedule, (opt_g, opt_d), weights, ema_decay)
-    return _records(play, plans, share, check_every, steps)
+
+    def record(step: int) -> Record:
+        factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), opt_g, opt_d)
+        weight, decay = factor * penalty_every * penalty_weight, min(ema_decay, step / (step + 1))
+        return Record(step, *share.means(*play(Plan(step, step % penalty_every == 0, weight, decay))))
+
+    return _Turns(record, start, steps, check_every or (1 if generator.device.type == "cpu" else 50))
 
 
-def _plans(
-    turns: range,
-    schedule: Callable[[int], float] | None,
-    optimizers: tuple[torch.optim.Optimizer, ...],
-    penalty: tuple[float, int],
-    ema_decay: float,
-) -> Iterator[Plan]:
-    """Yield what each turn is told, and set the learning rates as it is asked for; the penalty is (weight, every)."""
-    weight, every = penalty
-    for step in turns:
-        factor = 1.0 if schedule is None else _scale_learning_rates(schedule(step), *optimizers)
-        yield Plan(step, step % every == 0, factor * every * weight, min(ema_decay, step / (step + 1)))
+class _Turns:
+    """The turns of a game, a record each. A turn that was broken off is played anew; a generator would have ended."""
 
+    def __init__(self, play: Callable[[int], Record], step: int, last: int, check_every: int) -> None:
+        self.play, self.step, self.last, self.check_every = play, step, last, check_every
+        self.unchecked: list[Record] = []
 
-def _records(play: Turn, plans: Iterator[Plan], share: Share, check_every: int, last: int) -> Iterator[Record]:
-    """Play the turns and yield their records; a turn that left NaN or infinity behind is not yielded if looked at."""
-    unchecked: list[Record] = []
-    for plan in plans:
-        record = Record(plan.step, *share.means(*play(plan)))
-        unchecked.append(record)
-        if len(unchecked) == check_every or plan.step == last:
+    def __iter__(self) -> "_Turns":
+        return self
+
+    def __next__(self) -> Record:
+        if self.step >= self.last:
+            raise StopIteration
+        record = self.play(self.step + 1)
+        self.unchecked.append(record)
+        if len(self.unchecked) >= self.check_every or record.step == self.last:
+            unchecked, self.unchecked = self.unchecked, []
             _check_finite(unchecked)
-            unchecked.clear()
-        yield record
+        self.step = record.step
+        return record
 
 
 @torch.no_grad()
@@ -299,7 +299,8 @@ def _next(stream: Iterator[Any], step: int, G: nn.Module, D: nn.Module) -> tuple
         x_real, y = next(stream)
     except StopIteration:
         raise ValueError(
-            f"the real batches ended at step {step}: train needs an endless iterator; use data.batches"
+            f"the real batches ended at step {step}: train needs an endless iterator; use data.batches (a generator of "
+            "your own ends by an interrupt too: make a new one)"
         ) from None
     return (x_real, G, D) if y is None else (x_real, Given(G, y), Given(D, y))
 

@@ -3,13 +3,15 @@
 import copy
 import itertools
 import math
+import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from gan_tutor import batches, data, losses, networks, objectives, penalties, training
+from gan_tutor import batches, data, losses, networks, objectives, penalties, recipes, training
 
 BATCH, LATENT = 16, 3
 
@@ -882,3 +884,80 @@ def test_a_game_in_double_precision_is_played_in_it():
     )  # fmt: skip
     assert record.loss_g.isfinite()
     assert training.generate(G, 3, 2, torch.Generator()).dtype == torch.float64
+
+
+# Interrupts
+
+
+def pressing(function, call):
+    """The function, in whose n-th call Ctrl-C is pressed before anything is done."""
+    calls = []
+
+    def called(*arguments, **named):
+        calls.append(1)
+        if len(calls) == call:
+            signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **named)
+
+    return called
+
+
+def rest_of(turns):
+    """Steps of the turns that are left, through one interrupt."""
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        seen.extend(record.step for record in turns)
+    before = list(seen)
+    return [*before, *(record.step for record in turns)]
+
+
+@pytest.mark.parametrize("loop", ["train", "run"])
+def test_after_ctrl_c_in_a_draw_the_same_iterator_goes_on_as_if_nothing_had_been(loop):
+    def game():
+        recipe = recipes.Recipe(width_g=8, width_d=8, batch_size=BATCH, steps=5, n_critic=2, schedule="cosine")
+        return recipes.build(recipe)
+
+    straight, broken = game(), game()
+    list(recipes.run(straight))
+    source = SimpleNamespace(sample=pressing(broken.source.sample, 5))  # the first draw of the third turn
+    broken.batches = data.batches(source, BATCH, broken.generator)
+    if loop == "run":
+        turns = recipes.run(broken)
+    else:
+        turns = training.train(
+            broken.G, broken.D, broken.batches, loss=losses.nonsaturating, opt_g=broken.opt_g, opt_d=broken.opt_d,
+            latent_dim=2, steps=5, generator=broken.generator, n_critic=2, ema=broken.ema, ema_decay=0.99,
+            schedule=recipes.schedule_of(broken.recipe),
+        )  # fmt: skip
+    next(turns)
+    assert rest_of(turns) == [2, 3, 4, 5]
+    assert list(turns) == []
+    assert equal(state(broken.G, broken.D, broken.ema), state(straight.G, straight.D, straight.ema))
+    assert broken.step == (5 if loop == "run" else 0)
+
+
+def test_after_ctrl_c_between_the_players_the_turn_is_played_anew(monkeypatch):
+    G, D, opt_g, opt_d = toy()
+    options = settings()
+    monkeypatch.setattr(training, "g_step", pressing(training.g_step, 3))
+    turns = training.train(G, D, real_batches(options), opt_g=opt_g, opt_d=opt_d, **options)
+    assert rest_of(turns) == [1, 2, 3, 4, 5]
+    steps = [{int(moments["step"]) for moments in optimizer.state.values()} for optimizer in (opt_g, opt_d)]
+    assert steps == [{5}, {6}]
+    assert all(p.requires_grad for p in D.parameters())
+
+
+def test_an_iterator_that_cannot_go_on_says_why_each_time():
+    G, D, opt_g, opt_d = toy()
+    with torch.no_grad():
+        next(G.parameters()).fill_(math.nan)
+    options = settings()
+    turns = training.train(G, D, real_batches(options), opt_g=opt_g, opt_d=opt_d, **options)
+    for _ in range(2):
+        with pytest.raises(training.NonFinite, match="loss_d became nan at step 1"):
+            next(turns)
+    G, D, opt_g, opt_d = toy()
+    turns = training.train(G, D, iter([]), opt_g=opt_g, opt_d=opt_d, **options)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"the real batches ended at step 1: .* make a new one"):
+            next(turns)

@@ -4,6 +4,7 @@ A *source* has `shape` (of one sample), `range` ((low, high), or None if unbound
 returns float32 samples (n, *shape) on the source's device.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -114,8 +115,7 @@ def _for_ever(
         raise ValueError(f"batch_size must be at least 1, got {n}")
     own = share.rows(n)
 
-    def draws() -> Iterator[Rows]:
-        while True:
-            yield share.own(lambda rows: draw(rows, generator), own)
+    def batch(_: None) -> Rows:
+        return share.own(lambda rows: draw(rows, generator), own)
 
-    return draws()
+    return map(batch, itertools.repeat(None))  # no generator: an interrupt would end it

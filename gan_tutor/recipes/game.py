@@ -183,11 +183,14 @@ def _channels_last(batch: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tens
 
 
 def run(game: Game) -> Iterator[training.Record]:
-    """Play the game from where it stands to its recipe's last step, one record a turn."""
+    """Play the game from where it stands to its recipe's last step, one record a turn.
+
+    As in `training.train`, a turn that was broken off, by an interrupt or an error, is played anew.
+    """
     recipe = game.recipe
     penalty, penalty_weight = d_term(game)
     term, term_weight = g_term(recipe)
-    for record in training.train(
+    turns = training.train(
         game.ready_g,
         game.ready_d,
         game.batches,
@@ -209,9 +212,13 @@ def run(game: Game) -> Iterator[training.Record]:
         start=game.step,
         share=game.share,
         cuda_graph=recipe.cuda_graph,
-    ):
-        game.step = record.step
-        yield record
+    )
+    return map(partial(_noted, game), turns)
+
+
+def _noted(game: Game, record: training.Record) -> training.Record:
+    game.step = record.step
+    return record
 
 
 def source(recipe: Recipe) -> Any:
