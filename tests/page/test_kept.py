@@ -1,5 +1,6 @@
 """What the repository keeps for the site: it is what the library gives today, and a change that matters is seen."""
 
+import importlib.util
 import json
 import lzma
 from dataclasses import replace
@@ -129,6 +130,16 @@ def test_an_empty_shelf_is_filled_with_a_line_for_each_piece(worker, small, tmp_
     assert lines == []
     assert sweep(shelf.own, [path.name], causes(shelf.own)) == sorted(frame.name for frame in frames)
     assert set(causes(shelf.own).values()) == {path.name}
+
+
+def test_a_figure_makes_its_folder(tmp_path):
+    """With all that a build needs kept, nothing else makes the folder of this machine."""
+    pytest.importorskip("sphinx", reason="needs the extra 'book'")
+    spec = importlib.util.spec_from_file_location("page_lab", kept.ROOT / "book" / "_ext" / "page_lab.py")
+    page_lab = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page_lab)
+    page_lab.draw(SHELF.all("frames-*.xz")[0], tmp_path / "new" / "figure.png")
+    assert (tmp_path / "new" / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_time_left_is_that_of_the_work_left(monkeypatch):
