@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gan_tutor.classroom import assignment, gradebook, grading, running, sandbox, submissions
+from gan_tutor.classroom import assignment, gradebook, grading, plain, running, sandbox, submissions
 from gan_tutor.classroom.sandbox import Limits
 from gan_tutor.classroom.submissions import Problem
 
@@ -41,7 +41,7 @@ def grade(
         yield NAKED
     found = submissions.collect(folder, {path.stem: assignment.read(path) for path in paths})
     for problem in found.problems:
-        yield f"not graded: {problem.path.relative_to(folder)}: {problem.why}; {problem.cure}"
+        yield f"not graded: {plain.name(str(problem.path.relative_to(folder)))}: {problem.why}; {problem.cure}"
     used = {one.assignment for one in found.submissions}
     hidden = (folder, out, *{path.parent for path in paths})
     known = {path.stem: assignment.read(path) for path in paths if path.stem in used}

@@ -2,15 +2,19 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from gan_tutor.classroom import plain
 from gan_tutor.classroom.grading import Result
 from gan_tutor.classroom.running import file_name
 from gan_tutor.classroom.submissions import Problem
 
+# Where a spreadsheet would begin a formula; one that takes a semicolon for a comma begins a cell after each.
+FORMULA = re.compile(r"(^|;)(\s*[\"']?\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -38,7 +42,7 @@ def write(out: Path, results: list[Result], problems: list[Problem], *, whole: b
 
 def _put(path: Path, text: str) -> Path:
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", newline="")
+    part.write_text(text, encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", errors="replace", newline="")
     part.replace(path)
     return path
 
@@ -50,8 +54,8 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Keep a spreadsheet from reading a student's text as a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """Keep a spreadsheet from reading a student's text as a formula, or as more than one line."""
+    return FORMULA.sub(r"\1\2'", plain.name(value)) if isinstance(value, str) else value
 
 
 def _grades(results: list[Result], problems: list[Problem]) -> list[list[Any]]:
@@ -99,5 +103,11 @@ def _page(template: str, **values: Any) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.get_template(template).render(**values)
+
+
+def _shown(value: Any) -> Any:
+    return plain.text(value) if type(value) is str else value  # markup of the template's own is another type

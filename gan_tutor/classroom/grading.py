@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_tutor.classroom import assignment, judge, sandbox
+from gan_tutor.classroom import assignment, judge, plain, sandbox
 from gan_tutor.classroom.record import Verdict
 from gan_tutor.classroom.sandbox import Limits
 from gan_tutor.classroom.submissions import CHECK, Submission, merged
 
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Modules that, with the exercises and answers, decide over right and wrong.
+DECIDE = ("judging.py", "observation.py", "plain.py")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +101,7 @@ def prepare(assignments: dict[str, Any], limits: Limits, *, whole: bool, hidden:
 def _version() -> str:
     """Return a hash of what decides over right and wrong."""
     room = sandbox.PACKAGE / "classroom"
-    texts = [path.read_bytes() for path in (*room.glob("*/*.py"), room / "judging.py", room / "observation.py")]
+    texts = [path.read_bytes() for path in (*room.glob("*/*.py"), *(room / name for name in DECIDE))]
     return hashlib.sha256(b"\0".join(sorted(texts))).hexdigest()
 
 
@@ -141,7 +141,7 @@ def grade(submission: Submission, course: Class) -> Result:
     return Result(
         submission.student,
         submission.assignment,
-        submission.path.name,
+        plain.name(submission.path.name),
         marks,
         notes,
         round(ended.seconds, 1),
@@ -195,7 +195,7 @@ def _must_have_begun(nb: Any, cells: dict[int, tuple[str, str]], heard: bool, ou
     for number in range(code.index("answer")):
         outcome, message = cells.get(number, ("missing", ""))
         if outcome != "passed" and not heard:
-            printed = _clean(_plain(output)[:2000])
+            printed = plain.text(_read(output)[:2000])
             raise RuntimeError(
                 f"cell {number}, before any answer, did not run: {_last_line(message) or _last_line(printed)}; "
                 "a busy machine needs a larger --cell-seconds or fewer --jobs"
@@ -205,25 +205,21 @@ def _must_have_begun(nb: Any, cells: dict[int, tuple[str, str]], heard: bool, ou
 def _cells(path: Path) -> dict[int, tuple[str, str]]:
     """Read what became of each code cell; the file could hold anything by now."""
     try:
-        found = json.loads(_plain(path))
-        return {int(str(name).split()[1]): (str(value[0]), _clean(str(value[1]))) for name, value in found.items()}
+        found = json.loads(_read(path))
+        return {int(str(name).split()[1]): (str(value[0]), plain.text(str(value[1]))) for name, value in found.items()}
     except (OSError, ValueError, AttributeError, IndexError, KeyError, TypeError, RecursionError):
         return {}
 
 
-def _plain(path: Path) -> str:
+def _read(path: Path) -> str:
     """Read a file that a student's code could have replaced: not a link, not a pipe, not large."""
     try:
         about = path.lstat()
         if stat.S_ISREG(about.st_mode) and about.st_size <= 4 << 20:
             return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except OSError:
         pass
     return ""
-
-
-def _clean(text: str) -> str:
-    return CONTROL.sub("", ANSI.sub("", text))
 
 
 def _marks(
@@ -240,7 +236,8 @@ def _marks(
             name = assignment.grade_id(cell)
             verdict = _verdict(checks[name], verdicts, outcome, failure or _last_line(message), stopped)
             of = int(cell.metadata.nbgrader.points)
-            marks.append(Mark(name, _title(nb, cell), of * verdict.right, of, verdict.mistake, verdict.hint, answer))
+            hint = plain.line(verdict.hint)
+            marks.append(Mark(name, _title(nb, cell), of * verdict.right, of, verdict.mistake, hint, answer))
     return marks
 
 
@@ -262,7 +259,7 @@ def _verdict(asked: list[str], verdicts: dict[str, Verdict], outcome: str, messa
 
 def _last_line(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    return plain.line(lines[-1], 300) if lines else ""
 
 
 def _title(nb: Any, check: Any) -> str:

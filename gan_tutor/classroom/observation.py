@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from gan_tutor.classroom import plain
 from gan_tutor.classroom.record import Exercise
 
 LIMIT = 20_000  # numbers in one observation
 LONGEST = 200  # characters of a string
+DIMENSIONS = 64  # of a tensor
 
 
 class Seen(NamedTuple):
@@ -62,7 +64,7 @@ def _once(exercise: Exercise, answer: Any, seed: int) -> Observation:
             found = exercise.probe(answer, own)
             return tuple(_flatten(found, ""))
         except (Exception, SystemExit) as error:  # any error of the answer is an observation
-            return (Seen("", "raised", (), (type(error).__name__, _sentence(error))),)
+            return (Seen("", "raised", (), (plain.line(type(error).__name__, LONGEST), _sentence(error))),)
 
 
 @contextlib.contextmanager
@@ -88,6 +90,7 @@ def _flatten(found: Any, path: str) -> Iterator[Seen]:
 
 
 def _leaf(found: Any, path: str) -> Seen:
+    path = plain.line(path, LONGEST)
     if isinstance(found, torch.Tensor | np.ndarray | np.generic):
         numbers = torch.as_tensor(found).detach().to("cpu", torch.float64)
         if numbers.numel() > LIMIT:
@@ -96,15 +99,15 @@ def _leaf(found: Any, path: str) -> Seen:
     if isinstance(found, bool | int | float):
         return Seen(path, "number", (), (float(found),))
     if isinstance(found, str):
-        return Seen(path, "text", (), (str(found)[:LONGEST].strip().lower(),))
+        return Seen(path, "text", (), (plain.text(str(found)[:LONGEST])[:LONGEST].strip().lower(),))
     if found is None:
         return Seen(path, "nothing", (), ())
-    return Seen(path, "other", (), (type(found).__name__[:LONGEST],))
+    return Seen(path, "other", (), (plain.line(type(found).__name__, LONGEST),))
 
 
 def _sentence(error: BaseException) -> str:
     try:
-        return " ".join(str(error).split())[:LONGEST]
+        return plain.line(str(error), LONGEST)
     except Exception:  # an exception of the student's may not even have a text
         return ""
 
@@ -115,24 +118,30 @@ def to_json(observations: list[Observation]) -> list[Any]:
 
 
 def from_json(data: Any) -> list[Observation]:
-    """Read observations that came from another, perhaps hostile, process.
+    """Read observations that came from another, perhaps hostile, process; their strings are made plain here.
 
     Raises:
-        ValueError: The data do not have an observation's form.
+        ValueError: The data do not have an observation's form, or a number in them is none that a tensor can hold.
     """
     try:
         return [tuple(_checked(*seen) for seen in observation) for observation in data]
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"an observation must be a list of [path, kind, shape, values]: {error}") from error
 
 
 def _checked(path: Any, kind: Any, shape: Any, values: Any) -> Seen:
     if kind not in ("number", "text", "nothing", "raised", "other") or not isinstance(path, str):
         raise ValueError(f"an observation has a path and a kind, got {path!r:.50} and {kind!r:.50}")
-    wanted = (int, float) if kind == "number" else str
-    if not all(isinstance(value, wanted) for value in values) or not all(isinstance(size, int) for size in shape):
-        raise ValueError(f"values of kind {kind} must be {wanted}, got others")
-    return Seen(path[:LONGEST], kind, tuple(shape), tuple(values))
+    if not all(type(size) is int and 0 <= size < 2**63 for size in shape) or len(shape) > DIMENSIONS:
+        raise ValueError(f"a shape has at most {DIMENSIONS} sizes, whole numbers from 0 on")
+    path = plain.line(path, LONGEST)
+    if kind == "number":
+        if not all(type(value) in (int, float) for value in values):
+            raise ValueError("values of kind number must be int or float, got others")
+        return Seen(path, kind, tuple(shape), tuple(map(float, values)))
+    if len(values) > 2 or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"values of kind {kind} must be at most two strings, got others")
+    return Seen(path, kind, tuple(shape), tuple(plain.text(value[:LONGEST])[:LONGEST] for value in values))
 
 
 def agree(ours: Observation, theirs: Observation, rtol: float, atol: float) -> bool:

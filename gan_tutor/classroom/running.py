@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gan_tutor
-from gan_tutor.classroom import assignment
+from gan_tutor.classroom import assignment, plain
 from gan_tutor.classroom.grading import Class, Mark, Result, grade
 from gan_tutor.classroom.submissions import Submission, merged
 
@@ -51,7 +51,7 @@ def grade_all(submissions: list[Submission], course: Class, out: Path, *, jobs: 
             first = wait(running, return_when=FIRST_COMPLETED).done.pop()
             left = (time.monotonic() - began) / number * (len(waiting) - number)
             error = first.exception()  # one submission that breaks the grader must not end the others
-            result, failure = (None, f"{type(error).__name__}: {error}") if error else (first.result(), "")
+            result, failure = (None, plain.line(f"{type(error).__name__}: {error}")) if error else (first.result(), "")
             yield Step(done + number, len(submissions), left, running.pop(first), result, failure)
     finally:
         course.stop.set()
@@ -77,10 +77,10 @@ def _place(submission: Submission, out: Path) -> Path:
 
 def file_name(student: str) -> str:
     """Return a file's name for a student: the same for the same student, never that of another."""
-    plain = re.sub(r"[^\w.-]+", "_", student)[:80].strip(".") or "student"
-    if plain == student and plain == plain.lower():
-        return plain
-    return f"{plain}-{hashlib.sha256(student.encode('utf-8', 'surrogateescape')).hexdigest()[:6]}"
+    safe = re.sub(r"[^\w.-]+", "_", student)[:80].encode()[:200].decode(errors="ignore").strip(".") or "student"
+    if safe == student and safe == safe.lower():
+        return safe
+    return f"{safe}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
 
 
 def stored(submission: Submission, course: Class, out: Path) -> Result | None:
@@ -93,7 +93,7 @@ def stored(submission: Submission, course: Class, out: Path) -> Result | None:
     if content.pop("fingerprint", None) != fingerprint(submission, course):
         return None
     result = Result(**{**content, "marks": [Mark(**mark) for mark in content["marks"]]})
-    return dataclasses.replace(result, file=submission.path.name)
+    return dataclasses.replace(result, file=plain.name(submission.path.name))
 
 
 def fingerprint(submission: Submission, course: Class) -> str:

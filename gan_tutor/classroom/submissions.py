@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_tutor.classroom import assignment
+from gan_tutor.classroom import assignment, plain
 
 LARGEST = 30 << 20  # bytes of a notebook
 LONGEST = 100_000  # characters of an answer
+DEEPEST = 40  # folders in folders
 CHECK = re.compile(r"""classroom\.check\(\s*["']([\w-]+)["']""")
 NO_NOTEBOOK = "not a notebook but"
 LOST = "its cells have lost their grade ids"
@@ -85,9 +86,9 @@ def collect(folder: Path, assignments: dict[str, Any]) -> Found:
     for same in by_work.values():
         if all(one.answers == same[0].answers for one in same):
             chosen.append(same[0])
-            same[0].notes.extend(f"the same answers are in {one.path.relative_to(folder)}" for one in same[1:])
+            same[0].notes.extend(f"the same answers are in {_place(one.path, folder)}" for one in same[1:])
         else:
-            names = ", ".join(str(one.path.relative_to(folder)) for one in same)
+            names = ", ".join(_place(one.path, folder) for one in same)
             cure = "keep the one that counts, remove the others, and grade again"
             problems += [
                 Problem(one.student, one.path, f"duplicates with different answers: {names}", cure) for one in same
@@ -95,13 +96,22 @@ def collect(folder: Path, assignments: dict[str, Any]) -> Found:
     return Found(sorted(chosen, key=lambda one: (one.student, one.assignment)), sorted(problems))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Walk without following links."""
-    for path in sorted(folder.iterdir()):
+def _place(path: Path, folder: Path) -> str:
+    return plain.name(str(path.relative_to(folder)))
+
+
+def _files(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """Walk without following links; a folder that cannot be looked into, or lies too deep, is given as it is."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for path in inside:
         if path.name in IGNORED or path.name.startswith("."):
             continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path)
+        if path.is_dir() and not path.is_symlink() and depth < DEEPEST:
+            yield from _files(path, depth + 1)
         else:
             yield path
 
@@ -110,6 +120,9 @@ def _read(path: Path, folder: Path, assignments: dict[str, Any]) -> Submission |
     student = _student(path, folder, list(assignments))
     try:
         cells = _cells(path)
+    except OSError as error:
+        why = f"cannot be opened: {plain.line(error.strerror or type(error).__name__)}"
+        return Problem(student, path, why, "see that you may read it, or ask for the notebook itself")
     except ValueError as error:
         why, _, cure = str(error).partition("; ")
         return Problem(student, path, why, cure)
@@ -117,14 +130,15 @@ def _read(path: Path, folder: Path, assignments: dict[str, Any]) -> Submission |
 
 
 def _student(path: Path, folder: Path, names: list[str]) -> str:
+    """Return whose file it is, as a plain name; it has at least one character."""
     parts = path.relative_to(folder).parts
     if len(parts) > 1:
-        return parts[0]
+        return plain.name(parts[0])
     stem = re.sub(r" ?\(\d+\)$", "", path.stem)
     for name in names:
-        plain = re.escape(name)
-        stem = re.sub(rf"(^{plain}[-_ ]+|[-_ ]+{plain}$)", "", stem, flags=re.IGNORECASE)
-    return stem
+        known = re.escape(name)
+        stem = re.sub(rf"(^{known}[-_ ]+|[-_ ]+{known}$)", "", stem, flags=re.IGNORECASE)
+    return plain.name(stem if stem.strip() else path.stem)
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
@@ -134,13 +148,15 @@ def _cells(path: Path) -> list[dict[str, Any]]:
         ValueError: It is no notebook; the message says why, and after a semicolon what to do.
     """
     about = path.lstat()
+    if stat.S_ISDIR(about.st_mode):
+        raise ValueError("a folder that cannot be looked into, or lies too deep; ask for the notebook itself")
     if stat.S_ISLNK(about.st_mode):
         raise ValueError("a link, not a file; ask for the notebook itself")
     if not stat.S_ISREG(about.st_mode):
         raise ValueError("not an ordinary file; ask for the notebook itself")
     if path.suffix != ".ipynb":
         raise ValueError(
-            f"{NO_NOTEBOOK} {path.suffix or 'a file without ending'}; unpack it, or ask for the .ipynb file"
+            f"{NO_NOTEBOOK} {plain.name(path.suffix) or 'a file without ending'}; unpack it, or ask for the .ipynb file"
         )
     if about.st_size > LARGEST:
         raise ValueError(f"{about.st_size >> 20} MB large; ask to clear all outputs, save and hand in again")
@@ -169,10 +185,14 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     lines = source if isinstance(source, list) else [source]
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     return {
-        "id": str(cell.get("id", "")),
-        "marks": str(marks.get("grade_id", "")) if isinstance(marks, dict) else "",
+        "id": _string(cell.get("id")),
+        "marks": _string(marks.get("grade_id")) if isinstance(marks, dict) else "",
         "source": "".join(line for line in lines if isinstance(line, str)).encode("utf-8", "replace").decode(),
     }
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _matched(
@@ -194,7 +214,7 @@ def _matched(
     if missing:
         notes.append(f"answer cells that are missing: {', '.join(missing)}")
     if not bare and path.stem != best:
-        notes.append(f"renamed to {path.name}; recognised as {best} by its cells")
+        notes.append(f"renamed to {plain.name(path.name)}; recognised as {best} by its cells")
     return Submission(student, best, path, answers, notes)
 
 

@@ -1,6 +1,7 @@
 """`gan-tutor classroom release | grade`: hand out a chapter's exercises, and grade what comes back."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -61,7 +62,8 @@ def grade(
         raise ImportError(f"grading needs more packages ({error}): pip install 'gan-tutor[classroom]'") from error
     limits = course.Limits(cell=cell_seconds, wall=wall_seconds, memory=int(memory_gib * 2**30))
     for line in course.grade(submissions, out, notebooks, jobs=jobs, limits=limits, required=sandbox == "required"):
-        print(line, flush=True)
+        encoding = sys.stdout.encoding or "utf-8"  # a terminal may lack the characters of a name
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 if TYPE_CHECKING:

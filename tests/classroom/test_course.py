@@ -171,12 +171,13 @@ def job_of(pid):
     ]
 
 
-@pytest.mark.parametrize("name", ["anna", "Anna", "ANNA", "a/b", "..", "", "a b", "李", "x" * 300])
+@pytest.mark.parametrize("name", ["anna", "Anna", "ANNA", "a/b", "..", "", "a b", "李", "x" * 300, "𠀀" * 80, "\ud800"])
 def test_a_file_name_is_safe_and_of_one_student(name):
     names = {other: running.file_name(other) for other in ("anna", "Anna", "ANNA", "a b", "a_b", name)}
     assert len({one.lower() for one in names.values()}) == len(names), "also where capitals do not count"
     assert re.fullmatch(r"\w[\w.-]*", running.file_name(name))
     assert len(running.file_name(name)) <= 90
+    assert len(running.file_name(name).encode()) <= 240, "with an ending, a file system takes 255 bytes"
 
 
 def test_feedback_shows_code_as_text_and_asks_no_other_host(tmp_path):
@@ -228,7 +229,7 @@ def test_jobs_and_folders_are_checked(tmp_path):
 def test_the_version_changes_with_what_decides(monkeypatch, tmp_path):
     before = grading.prepare({}, sandbox.Limits(), whole=False).version
     monkeypatch.setattr(sandbox, "PACKAGE", tmp_path)
-    for name in ("judging.py", "observation.py"):
+    for name in grading.DECIDE:
         (tmp_path / "classroom" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "classroom" / name).write_text("")
     assert grading.prepare({}, sandbox.Limits(), whole=False).version != before
