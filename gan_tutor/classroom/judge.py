@@ -70,8 +70,8 @@ def _serve(server: socket.socket, questions: Desk, verdicts: dict[str, Verdict],
             line.settimeout(PATIENCE)
             try:
                 _hear(line, questions, verdicts)
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
-                continue  # whatever was sent is no observation: no verdict
+            except Exception:  # whatever was sent is no observation: no verdict, and the next message is heard
+                continue
 
 
 def _accepted(server: socket.socket, over: threading.Event) -> socket.socket | None:
@@ -80,6 +80,8 @@ def _accepted(server: socket.socket, over: threading.Event) -> socket.socket | N
             return server.accept()[0]
         except TimeoutError:
             continue
+        except OSError:  # the caller has gone again, or there is no descriptor left for a moment
+            over.wait(0.2)
     return None
 
 

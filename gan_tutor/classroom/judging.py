@@ -100,7 +100,7 @@ def _numbers(path: str, ours: list[float], theirs: list[float]) -> tuple[str, st
         return "not-finite", f"{where}infinite or not a number. Is there a logarithm or a root of 0?"
     ratios = [y / x for x, y in zip(ours, theirs, strict=False) if abs(x) > 1e-6]
     if ratios and max(ratios) - min(ratios) <= 1e-3 * max(map(abs, ratios)):
-        factor = statistics.fmean(ratios)
+        factor = statistics.median(ratios)  # a mean of large numbers could overflow
         if abs(factor + 1) < 1e-3:
             return "sign", f"{where}the sign is the opposite of the right one."
         if len(set(ours)) > 1 and abs(factor) > 1e-6:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_tutor.classroom import chapters, judge, observation, remote
+from gan_tutor.classroom import chapters, judge, judging, observation, remote
 from gan_tutor.classroom.observation import Seen
 
 ONE = "losses-two-sided"
@@ -88,6 +88,10 @@ def test_seeds_are_new_in_each_grading_and_not_those_of_the_notebook(desk):
         b'{"found": [[["x", "number", ["a"], []]]]}\n',
         b'{"found": null}\n',
         b'{"right": true}\n',
+        b'{"found": [[["x", "number", [], [1' + b"0" * 400 + b"]]]]}\n",
+        b'{"found": [[["x", "number", [1' + b"0" * 400 + b"], []]]]}\n",
+        b'{"found": [[["x", "number", [], [1' + b"0" * 5000 + b"]]]]}\n",
+        b'{"found": [[["\\ud800", "raised", [], ["\\ud800", "' + b"x" * 3_000_000 + b'"]]]]}\n',
         b"\xff\xfe\n",
         b"[" * 100_000 + b"\n",
     ],
@@ -103,6 +107,22 @@ def test_whatever_else_is_sent_gives_no_point_and_the_next_is_heard(listening, s
     with pytest.raises(OSError, match="does not answer"):
         remote.send(path, chapters.find("losses-ragan")[1], right)
     assert not verdicts[ONE].right
+
+
+def test_a_hint_of_whatever_was_sent_is_short_and_plain(listening):
+    path, verdicts = listening
+    raised = [[["\x1b[2J\ud800", "raised", [], ["E\ud800", "\ud800\n\x1b[2J" + "x" * 1_000_000]]]] * EXERCISE.rounds
+    send_raw(path, ask(), json.dumps({"found": raised}).encode() + b"\n")
+    assert verdicts[ONE].hint.startswith("Your answer raised E\\ud800: \\ud800")
+    assert len(verdicts[ONE].hint) < 500
+    verdicts[ONE].hint.encode()
+
+
+def test_numbers_near_the_largest_have_a_hint():
+    one = Seen("x", "number", (3,), (1.0, 2.0, 3.0))
+    many = Seen("x", "number", (3,), (5e307, 1e308, 1.5e308))
+    key = judging.Key([(one,)], ())
+    assert judging.judge(EXERCISE, key, [(many,)]).hint == "x: every number is 5e+307 times the right one."
 
 
 def test_an_observation_travels_as_it_is():
