@@ -28,7 +28,8 @@ class WrongAnswer(AssertionError):
 def check(name: str, answer: Any) -> None:
     """Check an answer by what it does on hidden inputs, and print one line if it is right.
 
-    Prints and warnings of the answer are dropped, and torch's global generator stays as it is.
+    Prints and warnings of the answer are dropped. It is called with torch's settings as they are in a new process
+    (float32, CPU, gradients on); afterwards these and the global generators are as they were before.
 
     Args:
         name: The exercise's name.

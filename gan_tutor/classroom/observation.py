@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from gan_tutor.classroom import plain
+from gan_tutor.classroom import plain, state
 from gan_tutor.classroom.record import Exercise
 
 LIMIT = 20_000  # numbers in one observation
@@ -50,16 +50,15 @@ def seeds(name: str, rounds: int, secret: bytes = b"") -> list[int]:
 def observe(exercise: Exercise, answer: Any, rounds: Sequence[int]) -> list[Observation]:
     """Probe an answer once for each seed.
 
-    What the answer prints or warns is dropped, what it draws from torch's global generator is seeded, and what it
-    raises is observed.
+    What the answer prints or warns is dropped, what it raises is observed, and torch's settings and the global
+    generators are those of a new process, seeded: neither an earlier answer nor the notebook around it plays a part.
     """
     return [_once(exercise, answer, seed) for seed in rounds]
 
 
 def _once(exercise: Exercise, answer: Any, seed: int) -> Observation:
     own = torch.Generator().manual_seed(seed)
-    with _quiet(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 1)
+    with _quiet(), state.known(seed + 1):
         try:
             found = exercise.probe(answer, own)
             return tuple(_flatten(found, ""))
@@ -92,7 +91,9 @@ def _flatten(found: Any, path: str) -> Iterator[Seen]:
 def _leaf(found: Any, path: str) -> Seen:
     path = plain.line(path, LONGEST)
     if isinstance(found, torch.Tensor | np.ndarray | np.generic):
-        numbers = torch.as_tensor(found).detach().to("cpu", torch.float64)
+        # Not torch.as_tensor: it would follow a default device that the answer has set.
+        tensor = found if isinstance(found, torch.Tensor) else torch.from_numpy(np.asarray(found))
+        numbers = tensor.detach().to("cpu", torch.float64)
         if numbers.numel() > LIMIT:
             return Seen(path, "other", (), (f"{numbers.numel()} numbers",))
         return Seen(path, "number", tuple(numbers.shape), tuple(numbers.flatten().tolist()))
