@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_tutor.classroom import assignment, judge, plain, sandbox
+from gan_tutor.classroom.finding import CHECK
 from gan_tutor.classroom.record import Verdict
 from gan_tutor.classroom.sandbox import Limits
-from gan_tutor.classroom.submissions import CHECK, Submission, merged
+from gan_tutor.classroom.submissions import Submission, merged
 
 # Modules that, with the exercises and answers, decide over right and wrong.
-DECIDE = ("judging.py", "observation.py", "plain.py")
+DECIDE = ("judging.py", "observation.py", "plain.py", "state.py", "inside.py")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,6 @@ A student's file is data: it is parsed here and never trusted. A file in a folde
 folder names, a file that lies bare to the one that its name names.
 """
 
-import itertools
 import json
 import re
 import stat
@@ -13,14 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_tutor.classroom import assignment, plain
+from gan_tutor.classroom import assignment, finding, plain
 
 LARGEST = 30 << 20  # bytes of a notebook
-LONGEST = 100_000  # characters of an answer
 DEEPEST = 40  # folders in folders
-CHECK = re.compile(r"""classroom\.check\(\s*["']([\w-]+)["']""")
 NO_NOTEBOOK = "not a notebook but"
-LOST = "its cells have lost their grade ids"
 IGNORED = {".ipynb_checkpoints", "__MACOSX", "__pycache__"}
 
 
@@ -203,7 +199,7 @@ def _matched(
     answers: dict[str, str] = {}
     notes: list[str] = []
     for name, nb in assignments.items():
-        found, remarks = _answers(cells, nb)
+        found, remarks = finding.answers(cells, nb)
         if len(found) > len(answers):
             best, answers, notes = name, found, remarks
     if not answers:
@@ -216,39 +212,6 @@ def _matched(
     if not bare and path.stem != best:
         notes.append(f"renamed to {plain.name(path.name)}; recognised as {best} by its cells")
     return Submission(student, best, path, answers, notes)
-
-
-def _answers(cells: list[dict[str, Any]], nb: Any) -> tuple[dict[str, str], list[str]]:
-    """Return the answers to one assignment by grade id, and remarks.
-
-    Cells are known by grade id; if an editor took these away, by cell id, or by the check that comes after them.
-    """
-    wanted = {assignment.grade_id(cell): cell.id for cell in nb.cells if assignment.role(cell) == "answer"}
-    answers: dict[str, str] = {}
-    notes: list[str] = []
-    for name, cell_id in wanted.items():
-        same = [cell["source"] for cell in cells if cell["marks"] == name]
-        if not same:
-            same = [cell["source"] for cell in cells if cell["id"] == cell_id and not cell["marks"]]
-            same = same or _before_check(cells, name)
-            if same and LOST not in " ".join(notes):
-                notes.append(f"{LOST} (Colab or another editor); answers were recognised by cell id or by their checks")
-        if len(same) > 1:
-            notes.append(f"{name} is split over {len(same)} cells, which were joined")
-        if same:
-            answers[name] = "\n".join(same)
-            if len(answers[name]) > LONGEST:
-                notes.append(f"{name} is cut after {LONGEST} characters")
-                answers[name] = answers[name][:LONGEST]
-    return answers, notes
-
-
-def _before_check(cells: list[dict[str, Any]], name: str) -> list[str]:
-    for before, cell in itertools.pairwise(cells):
-        found = CHECK.search(cell["source"])
-        if found and found[1] == name and not before["marks"]:
-            return [before["source"]]
-    return []
 
 
 def merged(nb: Any, answers: dict[str, str]) -> Any:
