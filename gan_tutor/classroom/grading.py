@@ -235,26 +235,37 @@ def _marks(
             failure = _last_line(message) if outcome == "failed" else ""
         elif assignment.role(cell) == "check":
             name = assignment.grade_id(cell)
-            verdict = _verdict(checks[name], verdicts, outcome, failure or _last_line(message), stopped)
+            reason = _last_line(message) if outcome == "failed" else ""
+            verdict = _verdict(checks[name], verdicts, outcome, failure, reason or stopped)
             of = int(cell.metadata.nbgrader.points)
             hint = plain.line(verdict.hint)
             marks.append(Mark(name, _title(nb, cell), of * verdict.right, of, verdict.mistake, hint, answer))
     return marks
 
 
-def _verdict(asked: list[str], verdicts: dict[str, Verdict], outcome: str, message: str, stopped: str) -> Verdict:
-    """Join what the judge saw with what nbval saw; a check without the judge counts as nbval saw it."""
+def _verdict(asked: list[str], verdicts: dict[str, Verdict], outcome: str, failure: str, reason: str) -> Verdict:
+    """Join what the judge saw with what nbval saw; a check without the judge counts as nbval saw it.
+
+    Args:
+        asked: The exercises that the check asks for.
+        verdicts: The judge's.
+        outcome: Of the check cell.
+        failure: Why the answer cell failed, "" if it did not.
+        reason: Why the check cell failed or was not reached.
+    """
     for name in asked:
         verdict = verdicts.get(name)
         if verdict is None:
-            reason = message or stopped or "the check was not reached"
-            if "NotImplementedError" in reason or "is not defined" in reason:
-                return Verdict(False, "unfinished", f"There is no answer that runs to its end: {reason.rstrip(': ')}.")
-            return Verdict(False, "not-run", f"The answer did not run: {reason}")
+            why = failure or reason or "the check was not reached"
+            if "NotImplementedError" in why or "is not defined" in why:
+                return Verdict(False, "unfinished", f"There is no answer that runs to its end: {why.rstrip(': ')}.")
+            return Verdict(False, "not-run", f"The answer did not run: {why}")
+        if verdict == judge.BEGUN and reason:
+            return verdict._replace(hint=f"{judge.BEGUN.hint} {reason}")
         if not verdict.right:
             return verdict
     if outcome == "failed" or (not asked and outcome != "passed"):
-        return Verdict(False, "failed", f"The check failed: {message or stopped or 'it was not reached'}")
+        return Verdict(False, "failed", f"The check failed: {failure or reason or 'it was not reached'}")
     return Verdict(True)
 
 

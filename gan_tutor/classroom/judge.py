@@ -18,6 +18,7 @@ from gan_tutor.classroom.remote import LONGEST
 
 PATIENCE = 120.0  # seconds that one message may take
 CONNECTIONS = 500  # of one submission
+BEGUN = Verdict(False, "unfinished", "The check did not come to its end.")  # until an observation comes
 
 
 class Question(NamedTuple):
@@ -89,7 +90,7 @@ def _hear(line: socket.socket, questions: Desk, verdicts: dict[str, Verdict]) ->
     with line.makefile("rwb") as channel:
         question = questions[str(_message(channel.readline(1000))["name"])]
         name = question.exercise.name
-        verdicts[name] = Verdict(False, "unfinished", "The check did not come to its end.")
+        verdicts[name] = BEGUN
         channel.write(json.dumps({"seeds": question.seeds}).encode() + b"\n")
         channel.flush()
         found = observation.from_json(_message(channel.readline(LONGEST))["found"])

@@ -27,6 +27,20 @@ HOSTILE = {
     "endless": "while True:\n    pass",
     "deaf": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass",
     "exits": WRONG + "import sys\nsys.exit(0)",
+    "quits": WRONG + "exit()",
+    "sets": WRONG + """
+import os, random, signal, warnings
+import numpy as np
+import torch
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+torch.set_default_device("meta")
+kept = torch.inference_mode()
+kept.__enter__()
+np.seterr(all="raise")
+warnings.simplefilter("error")
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.chdir("/")""",
     "dies": WRONG + "import os\nos._exit(0)",
     "kills-parent": WRONG + "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
     "kills-all": WRONG + "import os\nos.kill(-1, 9)",
@@ -196,7 +210,7 @@ def best_probability(p, q, a, b):
     raise Odd""",
 }  # fmt: skip
 LOSES_ALL = {
-    "deaf", "dies", "kills-parent", "kills-all", "memory-by-parts", "forks", "fills-disk", "unplugs-judge",
+    "kills-parent", "kills-all", "memory-by-parts", "forks", "fills-disk", "unplugs-judge",
     "patches-judging", "patches-check", "deep-folders", "pipes-and-links", "writes-outside", "prints",
 }  # fmt: skip
 
@@ -291,6 +305,19 @@ def test_a_hostile_answer_gains_nothing(graded, name):
     assert first["hint"]
     if name not in LOSES_ALL:
         assert second["points"] == 1, (second, results[name]["notes"])
+
+
+@whole
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("endless", "TimeoutError: it took more than 20 seconds"),
+        ("deaf", "TimeoutError: it took more than 20 seconds"),
+        ("dies", "KernelEnded: the program was ended by this cell"),
+    ],
+)
+def test_why_an_answer_did_not_run_is_told(graded, name, told):
+    assert told in graded[0][name]["marks"][0]["hint"]
 
 
 @whole
