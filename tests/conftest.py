@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Results repeat bit for bit only with a fixed thread count, and tiny networks are slower with several.
 torch.set_num_threads(1)

@@ -62,7 +62,7 @@ def test_the_wheel_holds_modules_data_weights_and_notices(wheel):
     licences = {name.split("licenses/")[1] for name in names if "/licenses/" in name}
     assert licences == {"LICENSE", "LICENSE-text", "gan_tutor/data/embedded/NOTICE.md"}
     assert not [name for name in names if name.startswith(("tests/", "book/", "benchmarks/", "scripts/"))]
-    assert wheel.stat().st_size < 5_000_000
+    assert wheel.stat().st_size < 5_250_000  # 4.6 MB of it are data, weights and the explorers' files
 
 
 def test_the_wheel_states_its_command_and_requirements(wheel):

@@ -5,6 +5,7 @@ both share a generator, so a hundred learning rates with one seed cost one game'
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -36,22 +37,24 @@ class Draws:
         """Draw a real batch for every GAN, (B, n, d)."""
         return self._for_all(lambda generator, _: source.sample(n, generator))
 
-    def z(self, n: int) -> Tensor:
+    def z(self, n: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw latents for every GAN, (B, n, largest latent_dim), zero beyond its own latent_dim."""
         widest = max(self.latent_dims)
-        return self._for_all(lambda generator, own: pad(sample_z(n, own, generator), (0, widest - own)))
+        return self._for_all(lambda generator, own: pad(sample_z(n, own, generator, dtype), (0, widest - own)))
 
     def noise(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Draw the instance noise N(0, I) that each call of D adds, (B, n, d) by name; nothing if there is none."""
         wanted = names if self.noisy else ()
-        return {
-            name: self._for_all(lambda g, _: torch.randn(x.shape[1:], generator=g, device=g.device)) for name in wanted
-        }
+        return {name: self._for_all(partial(_normal, x.shape[1:])) for name in wanted}
 
     def u(self, n: int) -> Tensor:
         """Draw the mixing shares of WGAN-GP, (B, n) in [0, 1)."""
-        return self._for_all(lambda generator, _: torch.rand(n, generator=generator, device=generator.device))
+        return self._for_all(lambda g, _: torch.rand(n, generator=g, device=g.device, dtype=torch.float32))
 
     def _for_all(self, draw: Callable[[torch.Generator, int], Tensor]) -> Tensor:
         drawn = [draw(generator, own) for generator, own in zip(self.generators, self.latent_dims, strict=True)]
         return torch.stack(drawn)[self.owners]
+
+
+def _normal(shape: torch.Size, generator: torch.Generator, _: int) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32)

@@ -109,6 +109,7 @@ def member(stack: Stack, number: int) -> Game:
     for network, players, theta in (
         (game.G, stack.G, stack.G.theta), (game.D, stack.D, stack.D.theta), (game.ema, stack.G, stack.ema),
     ):  # fmt: skip
+        network.to(theta.dtype)
         values = named(theta[number], players.layout)
         with torch.no_grad():
             for name, parameter in network.named_parameters():

@@ -86,7 +86,7 @@ def run(stack: Stack) -> Iterator[Record]:
 
 def _samples(stack: Stack, theta_g: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     n = stack.shared.batch_size
-    x_real, z = stack.draws.real(stack.source, n), stack.draws.z(n)
+    x_real, z = stack.draws.real(stack.source, n), stack.draws.z(n, stack.G.theta.dtype)
     return x_real, z, generate(stack.G, theta_g, z)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gan_tutor import losses, penalties, recipes, sweep
+from gan_tutor import data, losses, penalties, recipes, sweep
 from gan_tutor.recipes import Recipe
 
 TURNS = 50
@@ -39,25 +39,45 @@ def largest_difference(ours, theirs):
     return max(((a - b).abs().max() / b.abs().max()).item() for a, b in pairs)
 
 
-@pytest.fixture
-def double():
-    """Double precision separates another rounding from another mathematics."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+class InDouble:
+    """A source whose samples are in double precision, which separates another rounding from another mathematics."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def sample(self, n, generator):
+        return self.source.sample(n, generator).double()
+
+
+def doubled_game(recipe):
+    game = recipes.build(recipe)
+    for network in (game.G, game.D, game.ema):
+        network.double()
+    game.source = InDouble(game.source)
+    game.batches = data.batches(game.source, recipe.batch_size, game.generator)
+    return game
+
+
+def doubled_stack(wanted):
+    stack = sweep.build(wanted)
+    for players in (stack.G, stack.D):
+        players.theta = players.theta.double()
+        players.moments = tuple(moment.double() for moment in players.moments)
+    stack.ema, stack.source = stack.ema.double(), InDouble(stack.source)
+    return stack
 
 
 @pytest.mark.parametrize("name", GAMES)
-@pytest.mark.usefixtures("double")
 def test_every_gan_is_its_recipes_run(name):
     wanted = [replace(SMALL, **GAMES[name], **own) for own in members(name)]
-    stack = sweep.build(wanted)
+    stack = doubled_stack(wanted)
     records = list(sweep.run(stack))
     assert [record.step for record in records] == list(range(1, TURNS + 1))
     for number, recipe in enumerate(wanted):
-        game = recipes.build(recipe)
+        game = doubled_game(recipe)
         alone = list(recipes.run(game))
         ours = sweep.member(stack, number)
+        assert {p.dtype for net in (ours.G, game.G, ours.D, game.D) for p in net.parameters()} == {torch.float64}
         for a, b in ((ours.G, game.G), (ours.D, game.D), (ours.ema, game.ema)):
             assert largest_difference(a, b) < 1e-8
         for player in ("loss_d", "loss_g"):
