@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_tutor.classroom import chapters
+from gan_tutor.classroom.points import are_points
 
 SETUP = "exercise-setup"  # the tag of a chapter's cells that exercises need
 INSTALL_ID = "colab-install"
@@ -204,24 +205,28 @@ def answer_ids(nb: Any) -> list[str]:
     return [grade_id(cell) for cell in nb.cells if role(cell) == "answer"]
 
 
-def check_points(nb: Any) -> dict[str, int]:
+def check_points(nb: Any) -> dict[str, float]:
     """Return the points of each check cell by its grade id."""
-    return {grade_id(cell): int(cell.metadata.nbgrader.points) for cell in nb.cells if role(cell) == "check"}
+    return {grade_id(cell): cell.metadata.nbgrader.points for cell in nb.cells if role(cell) == "check"}
 
 
 def checked(nb: Any, name: str) -> Any:
     """Return the assignment, if its graded cells are in order.
 
     Raises:
-        ValueError: A grade id is missing or used twice, a check has no points, or a region has no end.
+        ValueError: A grade id is missing or used twice, points are not a number from 0 on, or a region has no end.
     """
     ids = [grade_id(cell) for cell in nb.cells if role(cell)]
     twice = sorted({one for one in ids if ids.count(one) > 1 or not one})
     if twice:
         raise ValueError(f"{name}: every answer and check cell needs a grade_id of its own; look at {twice}")
     for cell in nb.cells:
-        if role(cell) == "check" and not cell.metadata.nbgrader.get("points"):
-            raise ValueError(f"{name}: the check cell {grade_id(cell)} needs points in its nbgrader metadata")
+        points = cell.metadata.nbgrader.get("points") if role(cell) == "check" else 0
+        if not are_points(points):
+            raise ValueError(
+                f"{name}: the check cell {grade_id(cell)} needs points in its nbgrader metadata, "
+                f"a number that is 0 or more; got {points!r}"
+            )
         left = REGION.sub("", cell.source)
         if "### BEGIN SOLUTION" in left or "### END SOLUTION" in left:
             raise ValueError(f"{name}: a solution of cell {cell.id} does not begin or does not end")

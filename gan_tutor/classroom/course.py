@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gan_tutor.classroom import assignment, gradebook, grading, plain, running, sandbox, submissions
+from gan_tutor.classroom.points import shown
 from gan_tutor.classroom.sandbox import Limits
 from gan_tutor.classroom.submissions import Problem
 
@@ -70,7 +71,7 @@ def _told(step: running.Step) -> str:
     if step.result is None:
         return f"{who}: not graded: {step.failure}"
     notes = f" ({'; '.join(step.result.notes)})" if step.result.notes else ""
-    return f"{who}: {step.result.points} of {step.result.of}, {step.result.seconds:.0f} s{notes}"
+    return f"{who}: {shown(step.result.points)} of {shown(step.result.of)}, {step.result.seconds:.0f} s{notes}"
 
 
 def _minutes(seconds: float) -> str:

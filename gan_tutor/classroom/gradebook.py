@@ -4,18 +4,21 @@ import csv
 import io
 import re
 from collections import Counter
+from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from gan_tutor.classroom import plain
 from gan_tutor.classroom.grading import Result
+from gan_tutor.classroom.points import shown
 from gan_tutor.classroom.running import file_name
 from gan_tutor.classroom.submissions import Problem
 
 # Where a spreadsheet would begin a formula; one that takes a semicolon for a comma begins a cell after each.
 FORMULA = re.compile(r"(^|;)(\s*[\"']?\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 TEMPLATES = Path(__file__).parent / "templates"
+MOST_BARS = 100  # bars of an overview
 
 
 def write(out: Path, results: list[Result], problems: list[Problem], *, whole: bool) -> list[Path]:
@@ -61,7 +64,8 @@ def _cell(value: Any) -> Any:
 def _grades(results: list[Result], problems: list[Problem]) -> list[list[Any]]:
     rows: list[list[Any]] = [["student", "assignment", "points", "of", "status", "notes", "file"]]
     for one in results:
-        rows.append([one.student, one.assignment, one.points, one.of, "graded", "; ".join(one.notes), one.file])
+        points = [shown(one.points), shown(one.of)]
+        rows.append([one.student, one.assignment, *points, "graded", "; ".join(one.notes), one.file])
     for two in problems:
         rows.append([two.student, "", "", "", "not graded", f"{two.why}; {two.cure}", two.path.name])
     return rows
@@ -71,7 +75,8 @@ def _checks(results: list[Result]) -> list[list[Any]]:
     titles = [mark.check.removesuffix("-check") for mark in results[0].marks]
     rows: list[list[Any]] = [["student", *titles, "points", "of", "seconds"]]
     for one in results:
-        rows.append([one.student, *(mark.points for mark in one.marks), one.points, one.of, one.seconds])
+        marks = [shown(mark.points) for mark in one.marks]
+        rows.append([one.student, *marks, shown(one.points), shown(one.of), one.seconds])
     return rows
 
 
@@ -89,14 +94,24 @@ def _overview(results: list[Result]) -> list[dict[str, Any]]:
             checks.append(
                 {"title": marks[0].title, "right": right, "of": len(marks), "mistakes": mistakes.most_common(3)}
             )
-        bars = [(points, spread[points], round(100 * spread[points] / most)) for points in range(same[0].of + 1)]
+        bars = [
+            (shown(points), spread[points], round(100 * spread[points] / most)) for points in _bars(spread, same[0].of)
+        ]
         checks.sort(key=lambda one: one["right"] / one["of"])
         points = sorted(one.points for one in same)
         median = (points[(len(points) - 1) // 2] + points[len(points) // 2]) / 2
         facts.append(
-            {"name": name, "count": len(same), "of": same[0].of, "median": median, "bars": bars, "checks": checks}
+            {"name": name, "count": len(same), "of": shown(same[0].of), "median": shown(median), "bars": bars}
+            | {"checks": checks}
         )
     return facts
+
+
+def _bars(spread: Counter[Fraction], of: Fraction) -> list[Fraction]:
+    """Return the points that get a bar: all that are possible if they are few whole ones, else those that occur."""
+    if of <= MOST_BARS and all(points.denominator == 1 for points in (*spread, of)):
+        return [Fraction(points) for points in range(int(max(*spread, of)) + 1)]
+    return sorted({Fraction(), of, *spread})
 
 
 def _page(template: str, **values: Any) -> str:
@@ -106,6 +121,7 @@ def _page(template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["shown"] = shown
     return environment.get_template(template).render(**values)
 
 

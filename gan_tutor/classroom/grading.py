@@ -12,11 +12,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_tutor.classroom import assignment, judge, plain, sandbox
 from gan_tutor.classroom.finding import CHECK
+from gan_tutor.classroom.points import total
 from gan_tutor.classroom.record import Verdict
 from gan_tutor.classroom.sandbox import Limits
 from gan_tutor.classroom.submissions import Submission, merged
@@ -41,8 +43,8 @@ class Mark:
 
     check: str
     title: str
-    points: int
-    of: int
+    points: float
+    of: float
     mistake: str
     hint: str
     answer: str
@@ -61,14 +63,14 @@ class Result:
     memory: int
 
     @property
-    def points(self) -> int:
+    def points(self) -> Fraction:
         """Points got."""
-        return sum(mark.points for mark in self.marks)
+        return total(mark.points for mark in self.marks)
 
     @property
-    def of(self) -> int:
+    def of(self) -> Fraction:
         """Points to get."""
-        return sum(mark.of for mark in self.marks)
+        return total(mark.of for mark in self.marks)
 
 
 class Class(NamedTuple):
@@ -237,7 +239,7 @@ def _marks(
             name = assignment.grade_id(cell)
             reason = _last_line(message) if outcome == "failed" else ""
             verdict = _verdict(checks[name], verdicts, outcome, failure, reason or stopped)
-            of = int(cell.metadata.nbgrader.points)
+            of = cell.metadata.nbgrader.points
             hint = plain.line(verdict.hint)
             marks.append(Mark(name, _title(nb, cell), of * verdict.right, of, verdict.mistake, hint, answer))
     return marks

@@ -93,7 +93,23 @@ def same_ids(nb):
 
 
 def no_points(nb):
-    nb.cells[2].metadata.nbgrader.points = 0
+    del nb.cells[2].metadata.nbgrader["points"]
+
+
+def negative_points(nb):
+    nb.cells[2].metadata.nbgrader.points = -0.5
+
+
+def points_in_words(nb):
+    nb.cells[2].metadata.nbgrader.points = "two"
+
+
+def true_points(nb):
+    nb.cells[2].metadata.nbgrader.points = True
+
+
+def endless_points(nb):
+    nb.cells[2].metadata.nbgrader.points = float("inf")
 
 
 def open_region(nb):
@@ -110,6 +126,10 @@ def no_answers(nb):
         (no_id, "grade_id of its own"),
         (same_ids, "grade_id of its own"),
         (no_points, "needs points"),
+        (negative_points, "0 or more; got -0.5"),
+        (points_in_words, "0 or more; got 'two'"),
+        (true_points, "0 or more; got True"),
+        (endless_points, "0 or more; got inf"),
         (open_region, "does not end"),
         (no_answers, "no answer cells"),
     ],
