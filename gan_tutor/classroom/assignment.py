@@ -1,9 +1,9 @@
 """From a chapter to its assignment, and from an assignment to what a student gets.
 
 An assignment is a notebook in nbgrader's format: an answer cell has `nbgrader.solution` in its metadata, the check cell
-after it `nbgrader.grade`, and what lies between `### BEGIN SOLUTION` and `### END SOLUTION` is the solution. A chapter
-holds the same cells inside its folded solutions, so that one source is shown by the book, run by nbval, released and
-graded, and taken by nbgrader.
+after it `nbgrader.grade`, and what lies between `### BEGIN SOLUTION` and `### END SOLUTION` is the solution;
+`regions.py` reads these marks as nbgrader does. A chapter holds the same cells inside its folded solutions, so that one
+source is shown by the book, run by nbval, released and graded, and taken by nbgrader.
 """
 
 import copy
@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gan_tutor.classroom import chapters
+from gan_tutor.classroom import chapters, regions
 from gan_tutor.classroom.points import are_points
 
 SETUP = "exercise-setup"  # the tag of a chapter's cells that exercises need
 INSTALL_ID = "colab-install"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
-REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?^[ \t]*### END SOLUTION", re.MULTILINE | re.DOTALL)
-HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?^[ \t]*### END HIDDEN TESTS[ \t]*\n?", re.MULTILINE | re.DOTALL)
+WRITTEN = "YOUR ANSWER HERE"
 HEADING = re.compile(r"^`{3,}\{exercise-start\}[ ]*(.*)$", re.MULTILINE)
 DIRECTIVE = re.compile(r"^`{3,}\{(exercise|solution)-(start|end)\}", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
@@ -188,10 +187,12 @@ def _locked(cell: Any) -> Any:
 
 
 def role(cell: Any) -> str:
-    """Return "answer", "check" or "" for everything else."""
-    marks = cell.metadata.get("nbgrader", {}) if cell.cell_type == "code" else {}
+    """Return "answer", "check", "text" for an answer in Markdown, "task", or "" for everything else."""
+    marks = cell.metadata.get("nbgrader", {})
+    if marks.get("task"):
+        return "task"
     if marks.get("solution"):
-        return "answer"
+        return "answer" if cell.cell_type == "code" else "text"
     return "check" if marks.get("grade") else ""
 
 
@@ -214,12 +215,13 @@ def checked(nb: Any, name: str) -> Any:
     """Return the assignment, if its graded cells are in order.
 
     Raises:
-        ValueError: A grade id is missing or used twice, points are not a number from 0 on, or a region has no end.
+        ValueError: A grade id is missing or used twice, points are not a number from 0 on, or a region does not end,
+            lies where no student's copy would be without it, or cannot be told for certain.
     """
     ids = [grade_id(cell) for cell in nb.cells if role(cell)]
     twice = sorted({one for one in ids if ids.count(one) > 1 or not one})
     if twice:
-        raise ValueError(f"{name}: every answer and check cell needs a grade_id of its own; look at {twice}")
+        raise ValueError(f"{name}: every answer, check and task cell needs a grade_id of its own; look at {twice}")
     for cell in nb.cells:
         points = cell.metadata.nbgrader.get("points") if role(cell) == "check" else 0
         if not are_points(points):
@@ -227,34 +229,66 @@ def checked(nb: Any, name: str) -> Any:
                 f"{name}: the check cell {grade_id(cell)} needs points in its nbgrader metadata, "
                 f"a number that is 0 or more; got {points!r}"
             )
-        left = REGION.sub("", cell.source)
-        if "### BEGIN SOLUTION" in left or "### END SOLUTION" in left:
-            raise ValueError(f"{name}: a solution of cell {cell.id} does not begin or does not end")
+        if role(cell) == "check" and cell.cell_type != "code":
+            raise ValueError(
+                f"{name}: the check {grade_id(cell)} must be a code cell, or an answer to be marked by hand"
+            )
+        try:
+            _checked_regions(cell)
+        except ValueError as error:
+            raise ValueError(f"{name}: cell {grade_id(cell) or cell.id}: {error}") from error
     return nb
 
 
+def _checked_regions(cell: Any) -> None:
+    """Refuse a cell whose regions could reach students."""
+    marks = cell.metadata.get("nbgrader", {})
+    allowed = {
+        regions.SOLUTION: marks.get("solution"),
+        regions.HIDDEN: marks.get("grade"),
+        regions.SCHEME: marks.get("task"),
+    }
+    for kind in regions.found(cell.source):
+        regions.without(cell.source, kind)
+        if not allowed[kind]:
+            place = {regions.SOLUTION: "an answer", regions.HIDDEN: "a check", regions.SCHEME: "a task"}[kind]
+            raise ValueError(
+                f"BEGIN {kind} must be in {place} cell, or students get what follows; mark the cell as one"
+            )
+    doubt = regions.doubtful(cell.source) if cell.cell_type == "code" or role(cell) else ""
+    if doubt:
+        raise ValueError(
+            f"{doubt!r} looks like a mark of nbgrader and is none; "
+            "marks are BEGIN or END and SOLUTION, HIDDEN TESTS or MARK SCHEME, in capitals and with one space"
+        )
+
+
 def released(nb: Any) -> Any:
-    """Return what a student gets: stubs in place of solutions, no hidden tests, and no outputs."""
+    """Return what a student gets: stubs in place of solutions, no hidden tests or mark schemes, and no outputs."""
     student = without_outputs(nb)
     for cell in student.cells:
-        if role(cell) == "answer":
-            cell.source = starter(cell.source)
-        elif role(cell) == "check":
-            cell.source = HIDDEN.sub("", cell.source).rstrip()
+        before = cell.source
+        if role(cell) in ("answer", "text"):
+            cell.source = starter(cell.source, WRITTEN if role(cell) == "text" else STUB)
+        for kind in (regions.HIDDEN, regions.SCHEME):
+            if kind in regions.found(cell.source):
+                cell.source = regions.without(cell.source, kind).rstrip()
+        if cell.source != before:  # a picture of the solution goes with its text
+            for name in [one for one in cell.get("attachments", {}) if f"attachment:{one}" not in cell.source]:
+                del cell.attachments[name]
     return student
 
 
 def without_outputs(nb: Any) -> Any:
     """Return a copy in which no cell has run."""
     bare = copy.deepcopy(nb)
+    bare.metadata.pop("widgets", None)  # what widgets showed
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return bare
 
 
-def starter(source: str) -> str:
+def starter(source: str, stub: str = STUB) -> str:
     """Return an answer cell's source with a stub in place of each solution; the whole cell if no region is marked."""
-    if not REGION.search(source):
-        return STUB
-    return REGION.sub(lambda found: "\n".join(found[1] + line for line in STUB.splitlines()), source)
+    return regions.without(source, regions.SOLUTION, stub) if regions.SOLUTION in regions.found(source) else stub
