@@ -57,3 +57,19 @@ def site() -> Path:
             build = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
             assert build.returncode == 0, f"the site does not build:\n{build.stdout}\n{build.stderr}"
     return SITE
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of an xdist group in one process, which makes what they share once.
+
+    pytest-xdist 3.8 writes the group into `_nodeid`, which pytest 9.2 no longer reads: each process then made the
+    graded class, the killed runs and the compiled programs anew, ten minutes of a whole run.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+        suffix = f"@{'_'.join(groups)}"
+        if groups and not item.nodeid.endswith(suffix):
+            item._id = type(item._id).parse(item.nodeid + suffix)  # type: ignore[attr-defined]
