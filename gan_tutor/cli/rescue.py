@@ -18,6 +18,8 @@ def way_back(folder: Folder, game: recipes.Game) -> str:
     gone on from, the last one first, with ever lower learning rates, until 20 turns stay finite.
     """
     device = game.generator.device
+    if game.share.rank == 0:  # image games may take a minute
+        print("the run has diverged; trying from which checkpoint and with which settings it can go on", flush=True)
     for path, flag in ((folder.checkpoint, "--resume"), (folder.previous, "--previous")):
         if path.exists():
             cure = _cure(partial(recipes.resume, path, device), game.recipe)
