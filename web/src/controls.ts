@@ -97,11 +97,12 @@ function number(spec: ControlSpec, id: string, changed: (value: Value) => void):
   slider?.setAttribute("aria-label", spec.unit ? `${spec.label}, ${spec.unit}` : spec.label);
   let [known, held, movedAt]: [number, number | null, number] = [0, null, 0];
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let typing = false;
   let tell: (message: string | null) => void = () => {};
 
   const display = (value: number) => {
     known = value;
-    typed.value = formatValue(value);
+    if (!typing) typed.value = formatValue(value); // what is half typed belongs to the reader
     if (!slider || !scale) return;
     slider.value = String(scale.position(value));
     slider.setAttribute("aria-valuetext", `${formatValue(value)} ${spec.unit ?? ""}`.trim());
@@ -114,19 +115,29 @@ function number(spec: ControlSpec, id: string, changed: (value: Value) => void):
     send(value, now);
   };
   slider?.addEventListener("input", () => {
+    typing = false;
     const value = scale!.value(Number(slider.value));
     if (spec.effect === "next step") take(value, false);
     else typed.value = formatValue(value);
   });
   slider?.addEventListener("change", () => take(scale!.value(Number(slider.value)), true));
+  const typedEnds = () => {
+    typing = false;
+    typed.value = formatValue(known);
+  };
+  typed.addEventListener("input", () => {
+    typing = true;
+  });
   typed.addEventListener("change", () => {
     const value = parseTyped(spec, typed.value);
+    typing = false;
     if (typeof value === "number") return take(value, true);
     tell(value);
-    typed.value = formatValue(known);
+    typedEnds();
   });
+  typed.addEventListener("blur", typedEnds); // after "change", if there is one
   typed.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") typed.value = formatValue(known);
+    if (event.key === "Escape") typedEnds();
   });
   return {
     elements: slider ? [typed, slider] : [typed],

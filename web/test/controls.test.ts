@@ -94,6 +94,27 @@ describe("a control", () => {
     expect(problem.textContent).toBe("");
   });
 
+  it("leaves what is half typed to the reader, whatever the engine says meanwhile", () => {
+    const { sent, typed, problem, view } = built(named("lr_d"));
+    view.show(0.001, false);
+    typed.value = "much";
+    fire(typed, "input");
+    view.show(0.002, false);
+    vi.advanceTimersByTime(1000);
+    expect(typed.value).toBe("much");
+    fire(typed, "change");
+    expect(problem.textContent).toContain("must be a number");
+    expect(typed.value).toBe("0.002");
+    expect(sent).toEqual([]);
+
+    typed.value = "3e";
+    fire(typed, "input");
+    fire(typed, "blur");
+    expect(typed.value).toBe("0.002");
+    view.show(0.003, false);
+    expect(typed.value).toBe("0.003");
+  });
+
   it("offers choices with their values, and shows one that it does not know", () => {
     const { sent, view, select } = built(named("loss"));
     view.show("hinge", false);
