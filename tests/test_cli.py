@@ -462,6 +462,9 @@ def test_the_traceback_of_an_error_can_be_had_and_a_foreign_one_says_so(run, fol
     status, _, errors = run("evaluate", folder)
     assert status == 1
     assert errors == "gan-tutor: invalid literal for int() with base 10: 'a bug of ours' (--traceback shows where)"
+    monkeypatch.setattr(evaluation, "least_samples", [].index)  # in C: the last line of Python is the library's own
+    status, _, errors = run("evaluate", folder)
+    assert (status, errors) == (1, "gan-tutor: 'ring' is not in list (--traceback shows where)")
 
 
 @pytest.mark.parametrize("checkpoint_every", [500, 1])

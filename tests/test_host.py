@@ -18,9 +18,9 @@ if sys.argv[1] == "tuned":
 else:
     torch.set_num_threads(1)
 game = recipes.build(recipes.Recipe(data="digits", generator="dcgan", discriminator="dcgan", norm_d="batch",
-                                    latent_dim=16, width_g=16, width_d=16, steps=30))
+                                    latent_dim=16, width_g=16, width_d=16, steps=16))
 turns = recipes.run(game)
-for _ in range(10):  # the heap grows to its size
+for _ in range(6):  # the heap grows to its size
     record = next(turns)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for record in turns:

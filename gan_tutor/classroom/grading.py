@@ -122,7 +122,7 @@ def grade(submission: Submission, course: Class) -> Result:
         notebook = job / "notebook.ipynb"
         nbformat.write(merged(nb, submission.answers), notebook)
         limits = course.limits
-        command = [sys.executable, "-I", "-m", "gan_tutor.classroom.inside", str(notebook)]
+        command = [sys.executable, "-I", str(sandbox.PACKAGE / "classroom" / "inside.py"), str(notebook)]
         command += [str(number) for number in (limits.cell, 2 * limits.memory, limits.file, limits.processes)]
         with judge.listening(job / "judge", course.questions) as verdicts:
             ended = sandbox.run(

@@ -1,6 +1,8 @@
 """Inside the sandbox: set this process's limits and run one notebook with nbval.
 
-    python -I -m gan_tutor.classroom.inside NOTEBOOK CELL_SECONDS MEMORY FILE_SIZE PROCESSES
+    python -I inside.py NOTEBOOK CELL_SECONDS MEMORY FILE_SIZE PROCESSES
+
+It runs as a file, not as a module of the package: the package would load PyTorch, seconds that only the kernel needs.
 
 The notebook is deleted as soon as pytest has read it; the result of each cell goes to `cells.json`, cell by cell.
 """
@@ -16,9 +18,12 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 30  # seconds that a cell's outputs may take to arrive
+PATIENCE = 30  # seconds that a cell's outputs, or its end after an interrupt, may take; at most half its own time
 KERNELS = 4  # of one submission
 ENDED = "KernelEnded: the program was ended by this cell (os._exit, a crash in compiled code, or too much memory)"
+# At its import jsonschema builds a grammar of web addresses if it finds this package: two seconds of each submission,
+# and no schema of a notebook asks for it. None means "not installed".
+UNUSED = "rfc3987_syntax"
 # A notebook that does not use the library need not wait for it.
 RESET = """\
 import sys as _sys
@@ -41,7 +46,7 @@ class Recorder:
         """Delete the notebook: its cells are in memory. Be patient with a machine that is busy."""
         self.notebook.unlink()
         for cell in session.items:
-            cell.output_timeout = PATIENCE
+            cell.output_timeout = min(PATIENCE, self.seconds / 2)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: Any) -> None:
@@ -141,6 +146,7 @@ def limit(kind: int, size: int) -> None:
 
 def main() -> int:
     """Run the notebook; returns pytest's exit status."""
+    sys.modules[UNUSED] = None  # type: ignore[assignment]
     notebook = Path(sys.argv[1])
     seconds, memory, file, processes = map(int, sys.argv[2:6])
     if sys.platform == "linux":  # elsewhere address space is no measure of memory

@@ -166,9 +166,7 @@ def test_ctrl_c_ends_the_command_line_at_once_and_leaves_nothing_running(tmp_pat
 def job_of(pid):
     import psutil
 
-    return [
-        one for one in psutil.Process(pid).children(recursive=True) if "classroom.inside" in " ".join(one.cmdline())
-    ]
+    return [one for one in psutil.Process(pid).children(recursive=True) if "inside.py" in " ".join(one.cmdline())]
 
 
 @pytest.mark.parametrize("name", ["anna", "Anna", "ANNA", "a/b", "..", "", "a b", "李", "x" * 300, "𠀀" * 80, "\ud800"])

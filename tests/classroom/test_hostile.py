@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST, SECOND = "losses-two-sided", "losses-ragan"
 WRONG = "def best_probability(p, q, a, b):\n    return 0.5\n"
 SETUP = "import math\nimport torch\nfrom torch.nn.functional import softplus\nfrom gan_tutor import classroom"
-LIMITS = sandbox.Limits(cell=20, wall=120, memory=2 << 30, processes=200, disk=200 << 20)
+LIMITS = sandbox.Limits(cell=16, wall=120, memory=2 << 30, processes=200, disk=200 << 20)
 
 HOSTILE = {
     "endless": "while True:\n    pass",
@@ -311,8 +311,8 @@ def test_a_hostile_answer_gains_nothing(graded, name):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("endless", "TimeoutError: it took more than 20 seconds"),
-        ("deaf", "TimeoutError: it took more than 20 seconds"),
+        ("endless", "TimeoutError: it took more than 16 seconds"),
+        ("deaf", "TimeoutError: it took more than 16 seconds"),
         ("dies", "KernelEnded: the program was ended by this cell"),
     ],
 )

@@ -40,7 +40,7 @@ def send_raw(path, *lines):
             for one in lines:
                 channel.write(one)
                 channel.flush()
-                answers.append(channel.readline())
+                answers.append(channel.readline() if one else b"")  # who says nothing hangs up
         except OSError:
             answers.append(b"")
         return answers

@@ -124,8 +124,8 @@ def test_a_wrong_command_is_one_line_and_writes_nothing(arguments, said, tmp_pat
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_sweep_loses_at_most_the_running_chunk(how, tmp_path):
-    axes = ["--grid", "seed=0..31", "--at-once", "2", "--out", str(tmp_path / "sweep"), "--device", "cpu"]
-    command = [sys.executable, "-m", "gan_tutor", "sweep", *COMMAND, "--steps", "150", *axes]
+    axes = ["--grid", "seed=0..13", "--at-once", "2", "--out", str(tmp_path / "sweep"), "--device", "cpu"]
+    command = [sys.executable, "-m", "gan_tutor", "sweep", *COMMAND, "--steps", "100", *axes]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 120
     while len(sweep.read(tmp_path / "sweep")) < 4:
@@ -141,10 +141,10 @@ def test_a_killed_sweep_loses_at_most_the_running_chunk(how, tmp_path):
     assert len(kept) >= 4
     assert len(kept) % 2 == 0
     started = from_dict(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["start"])
-    rest = list(sweep.play(tmp_path / "sweep", started, ["seed=0..31"], samples=100, at_once=2))
-    assert rest[-1].turns == (32 - len(kept)) * 150
+    rest = list(sweep.play(tmp_path / "sweep", started, ["seed=0..13"], samples=100, at_once=2))
+    assert rest[-1].turns == (14 - len(kept)) * 100
     rows = sweep.read(tmp_path / "sweep")
-    assert len(rows) == 32
+    assert len(rows) == 14
     assert rows[: len(kept)] == kept
 
 
