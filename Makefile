@@ -17,8 +17,8 @@ NOT_CHECKED := book browser page classroom test_bundle.py test_wheel.py test_tor
 CHECKED := tests $(NOT_CHECKED:%=--ignore=tests/%) \
   --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients \
   --deselect tests/sweep/test_table.py::test_a_killed_sweep_loses_at_most_the_running_chunk \
-  --deselect tests/test_cli.py::test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on \
-  --deselect tests/test_cli.py::test_a_second_run_in_the_folder_is_refused_until_the_first_has_ended_or_was_killed
+  --deselect tests/cli/test_stops.py::test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on \
+  --deselect tests/cli/test_folder.py::test_a_second_run_in_the_folder_is_refused_until_the_first_has_ended_or_was_killed
 # What depends on the processor's instructions: the precision that is chosen, its names, and numbers of image networks.
 OF_INSTRUCTIONS := networks/test_prepare.py recipes/test_speed.py recipes/test_catalogue.py test_host.py \
   evaluation/test_features.py
@@ -26,7 +26,7 @@ OF_INSTRUCTIONS := networks/test_prepare.py recipes/test_speed.py recipes/test_c
 # The oldest PyTorch that pyproject.toml allows, and the tests that must pass with it.
 FLOOR := .venv-floor
 AT_FLOOR := 'torch==2.4.*' 'torchvision==0.19.*' 'numpy<2.3' pytest pytest-xdist scikit-learn pot pyyaml packaging
-FLOOR_TESTS := test_losses.py test_penalties.py test_objectives.py test_optimizers.py test_training.py test_unrolled.py \
+FLOOR_TESTS := test_losses.py test_penalties.py test_objectives.py test_optimizers.py training test_unrolled.py \
   test_conditional_training.py test_checkpoints.py test_share.py networks data evaluation recipes/test_game.py \
   recipes/test_stored.py recipes/test_seeding.py recipes/test_steering.py recipes/test_conditions.py \
   recipes/test_record.py
