@@ -97,17 +97,17 @@ endef
 
 check: $(TEST_STAMP)
 	@$(CHECKS); \
-	check "library" $(RUN) -m pytest -n 2 --dist loadgroup -rs $(CHECKED); \
+	check "library" $(RUN) -m pytest -n 2 --dist loadgroup $(CHECKED); \
 	$(VERDICT)
 
 test: $(TEST_STAMP)
 	@$(CHECKS); \
-	check "library, site, browser" $(RUN) -m pytest -n 2 --dist loadgroup -rs tests; \
+	check "library, site, browser" $(RUN) -m pytest -n 2 --dist loadgroup tests; \
 	check "notebooks" $(RUN) -m pytest -n 2 --dist loadfile -rs $(NBVAL) book; \
 	$(VERDICT)
 
 avx2: $(TEST_STAMP)
-	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(RUN) -m pytest -n 2 --dist loadgroup -rs \
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(RUN) -m pytest -n 2 --dist loadgroup \
 	  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients \
 	  $(OF_INSTRUCTIONS:%=tests/%)
 
@@ -116,7 +116,7 @@ floor:
 	@$(FLOOR)/bin/pip install --quiet --disable-pip-version-check $(AT_FLOOR) -e . || { \
 	  echo "make floor needs a package index, and could not install from one: what failed is above." >&2; exit 1; }
 	$(FLOOR)/bin/python -c 'import torch; print("torch", torch.__version__)'
-	$(FLOOR)/bin/python -m pytest -n 2 -rs $(FLOOR_TESTS:%=tests/%) \
+	$(FLOOR)/bin/python -m pytest -n 2 $(FLOOR_TESTS:%=tests/%) \
 	  --deselect tests/networks/test_prepare.py::test_a_compiled_network_has_the_same_answers_and_gradients
 
 lab: $(STAMP)

@@ -29,6 +29,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from gan_tutor import evaluation, recipes, training
 from gan_tutor.page_engine import site
+from gan_tutor.page_engine.shelf import Shelf
 from gan_tutor.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +94,7 @@ FRAMES = """(ms) => new Promise((done) => {
 
 def write(folder: Path) -> dict[str, int]:
     """Write a page with one lab and everything it needs; return the gzipped size of each problem's programs."""
-    cache = folder / "cache"
+    cache = Shelf(folder / "cache")
     site.write_programs(folder, [*PROBLEMS.values(), recipes.named("digits")], cache)
     paths = {name: site.compiled([recipe], cache)[0] for name, recipe in PROBLEMS.items()}
     paths["digits"] = site.compiled([recipes.named("digits")], cache)[0]

@@ -32,8 +32,8 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "languag
 NO_CHROMIUM = "no Chromium: install your system's chromium, or run `playwright install chromium`"
 
 
-class NoBrowser(RuntimeError):
-    """There is no Chromium to drive."""
+class NoBrowser(SystemExit):
+    """There is no Chromium to drive; a script that does not catch it ends with this one line."""
 
 
 class Kernel:

@@ -37,8 +37,20 @@ def browser() -> Iterator[Any]:
         if system is None and not Path(playwright.chromium.executable_path).exists():
             pytest.skip("no Chromium: install your system's chromium, or run `playwright install chromium`")
         chromium = playwright.chromium.launch(executable_path=system, args=FLAGS)
+        if not shows_letters(chromium):
+            chromium.close()
+            pytest.skip("no fonts: Chromium shows no letter; install your system's fonts-dejavu or any other")
         yield chromium
         chromium.close()
+
+
+def shows_letters(chromium: Any) -> bool:
+    """Whether a letter has a width. Without any font pages are empty, and tests would blame the book."""
+    page = chromium.new_page()
+    page.set_content("<span>n</span>")
+    wide = page.locator("span").evaluate("span => span.getBoundingClientRect().width > 0")
+    page.close()
+    return bool(wide)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

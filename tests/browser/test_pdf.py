@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,12 @@ def test_pages_are_those_of_the_table_of_contents(site: Path, tmp_path: Path) ->
         pdf.documents(tmp_path)
 
 
-@pytest.mark.skipif(not any(map(shutil.which, pdf.SYSTEM_CHROMIUM)), reason="no Chromium of the system")
 def test_book_is_printed(site: Path, tmp_path: Path) -> None:
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gan-tutor[test]'")
-    pdf.print_book(site, tmp_path / "book.pdf")
+    try:
+        pdf.print_book(site, tmp_path / "book.pdf")
+    except SystemExit as missing:
+        pytest.skip(str(missing))
     printed = (tmp_path / "book.pdf").read_bytes()
     assert printed.startswith(b"%PDF")
     assert printed.count(b"/Type /Page\n") > 3 * len(pdf.documents(site))
