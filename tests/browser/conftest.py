@@ -113,6 +113,12 @@ class Visit:
             self.page.evaluate("() => document.fonts.ready.then(() => true)")
             self.page.evaluate(SETTLED)
 
+    def turn(self, scheme: str) -> None:
+        """Let the system ask for the light or the dark theme, and wait until the page has it."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+        self.page.evaluate(SETTLED)
+
     def on_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.problems.append(message.text)
@@ -126,6 +132,13 @@ class Visit:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Any:
+    """axe-core, which a page is given to find violations of WCAG."""
+    missing = "axe-playwright-python is not installed: pip install 'gan-tutor[test]'"
+    return pytest.importorskip("axe_playwright_python.sync_playwright", reason=missing).Axe()
 
 
 @pytest.fixture

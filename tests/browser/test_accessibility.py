@@ -1,4 +1,4 @@
-"""axe-core finds no violation of WCAG 2 A and AA, and a page says what it has to say without JavaScript too."""
+"""The questions by keyboard and under axe-core, and what pages say without JavaScript; test_pages.py has the rest."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from seeing import violations
 
 ROOT = Path(__file__).resolve().parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
-DOCUMENTS = [TOC["root"], *CHAPTERS, "genindex", "search"]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-COLOURS = ["cat.color"]  # axe's tag of the rules on contrast, and on links told by colour alone
+DOCUMENTS = [TOC["root"], *CHAPTERS]
 Open = Callable[..., Any]
 
 HIDDEN_TEXT = """() => {
@@ -32,32 +31,6 @@ HIDDEN_TEXT = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def axe() -> Any:
-    missing = "axe-playwright-python is not installed: pip install 'gan-tutor[test]'"
-    return pytest.importorskip("axe_playwright_python.sync_playwright", reason=missing).Axe()
-
-
-def violations(axe: Any, page: Any, rules: list[str] = RULES) -> list[str]:
-    """What axe-core finds on a page: rule, element and reason."""
-    found = axe.run(page, options={"runOnly": rules}).response["violations"]
-    return [f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
-
-
-@pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")])
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_axe_finds_nothing(visit: Open, address: str, axe: Any, document: str, width: str, scheme: str) -> None:
-    with visit(f"{address}/{document}.html", width, scheme) as opened:
-        rules = RULES if scheme == "light" else COLOURS  # in the dark the page has the same parts in other colours
-        assert violations(axe, opened.page, rules) == []
-
-
-def test_axe_would_find_something(visit: Open, address: str, axe: Any) -> None:
-    with visit(f"{address}/index.html") as opened:
-        opened.page.locator(".bd-article img").first.evaluate("image => image.removeAttribute('alt')")
-        assert any(found.startswith("image-alt") for found in violations(axe, opened.page))
-
-
 def test_answered_questions_stay_accessible(visit: Open, address: str, axe: Any) -> None:
     with visit(f"{address}/book/revision.html", "phone", "dark") as opened:
         for summary in opened.page.locator(".question .options li:first-child summary").all():
@@ -68,12 +41,12 @@ def test_answered_questions_stay_accessible(visit: Open, address: str, axe: Any)
         assert violations(axe, opened.page) == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS[:-2])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_without_javascript_all_is_there(visit: Open, address: str, document: str) -> None:
     with visit(f"{address}/{document}.html", javascript=False) as plain:
         assert [problem for problem in plain.problems if ".js?" not in problem] == []  # scripts are not fetched
         text = plain.page.locator(".bd-article").inner_text()
-        sources = [formula.text_content() for formula in plain.page.locator(".bd-article .math").all()]
+        sources = plain.page.locator(".bd-article .math").all_text_contents()
         assert [source for source in sources if "\\(" not in source and "\\[" not in source] == []
         for figure in plain.page.locator(".bd-article img").all():
             assert figure.is_visible()
