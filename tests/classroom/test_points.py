@@ -12,6 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from gan_tutor.classroom import assignment, course, gradebook, grading, points
 from gan_tutor.classroom.grading import Mark, Result
 
+NO_NBGRADER = "nbgrader is not installed: pip install 'gan-tutor[test]'"
+
 
 @pytest.mark.parametrize(
     ("value", "text"),
@@ -33,7 +35,7 @@ def test_sums_are_exact():
 
 @pytest.mark.parametrize("value", [0, 1, 0.5, 2.5, 1e6])
 def test_what_nbgrader_allows_as_points_is_allowed(value):
-    validator = pytest.importorskip("nbgrader.nbgraderformat").MetadataValidator()
+    validator = pytest.importorskip("nbgrader.nbgraderformat", reason=NO_NBGRADER).MetadataValidator()
     nb = own([value])
     validator.validate_nb(nb)
     assert assignment.check_points(assignment.checked(nb, "mine")) == {"q0-check": value}

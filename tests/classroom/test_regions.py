@@ -8,6 +8,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gan_tutor.classroom import assignment, regions
 
+NO_NBGRADER = "nbgrader is not installed: pip install 'gan-tutor[test]'"
+
 MARKS = {"schema_version": 3, "locked": False, "grade": False, "solution": False, "task": False}
 SOLUTION = {**MARKS, "solution": True, "grade_id": "q"}
 CHECK = {**MARKS, "grade": True, "locked": True, "grade_id": "q-check", "points": 1}
@@ -28,7 +30,7 @@ def nb_of(*cells):
 
 def theirs(nb):
     """What nbgrader hands out."""
-    pre = pytest.importorskip("nbgrader.preprocessors")
+    pre = pytest.importorskip("nbgrader.preprocessors", reason=NO_NBGRADER)
     nb, resources = copy.deepcopy(nb), {}
     for step in (pre.ClearSolutions, pre.CheckCellMetadata, pre.ClearHiddenTests, pre.ClearMarkScheme):
         nb, resources = step().preprocess(nb, resources)
@@ -86,7 +88,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_nbgrader_refuses_is_refused(name, tmp_path):
     nb = nb_of(*REFUSED[name])
-    pytest.importorskip("nbgrader")
+    pytest.importorskip("nbgrader", reason=NO_NBGRADER)
     with pytest.raises(Exception, match=r"(?i)region|statement|valid|cell"):
         theirs(nb)
     nbformat.write(nb, tmp_path / "mine.ipynb")

@@ -9,17 +9,7 @@ import pytest
 import torch
 from small_runs import FILES, TINY
 
-from gan_tutor import data, evaluation, recipes, training
-
-
-@pytest.mark.parametrize("name", ["digits", "fashion", "ring", "swiss_roll", "gaussian", "stacked_digits"])
-def test_the_least_number_of_samples_is_where_a_measure_begins_to_exist(name):
-    source = getattr(data, name)(4.0, 1.25) if name == "gaussian" else getattr(data, name)()
-    least = evaluation.least_samples(name)
-    assert evaluation.score(source.sample(least, torch.Generator().manual_seed(0)), source)
-    if least > 1:
-        with pytest.raises(ValueError, match="at least"):
-            evaluation.score(source.sample(least - 1, torch.Generator().manual_seed(0)), source)
+from gan_tutor import recipes, training
 
 
 def test_sample_writes_a_picture_and_the_numbers(run, folder):

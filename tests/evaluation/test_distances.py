@@ -24,6 +24,8 @@ from gan_tutor.evaluation.distances import (
     precision_recall,
 )
 
+NO_TORCHMETRICS = "torchmetrics is not installed: pip install 'gan-tutor[inception]'"
+
 
 def normal(n, features, seed, scale=1.0):
     return torch.randn(n, features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * scale
@@ -87,7 +89,7 @@ def test_frechet_equals_scipy_s_matrix_root():
 
 
 def test_frechet_equals_torchmetrics():
-    fid = pytest.importorskip("torchmetrics.image.fid").FrechetInceptionDistance
+    fid = pytest.importorskip("torchmetrics.image.fid", reason=NO_TORCHMETRICS).FrechetInceptionDistance
     a, b = normal(300, 8, 0), normal(200, 8, 1, scale=1.5) + 0.3
     metric = fid(feature=Flat(8), normalize=True, input_img_size=(1, 1, 8)).set_dtype(torch.float64)
     metric.update(a.view(-1, 1, 1, 8), real=True)
@@ -207,7 +209,7 @@ def test_kernel_equals_scikit_learn_s():
 
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save all extracted features")
 def test_kernel_equals_torchmetrics():
-    kid = pytest.importorskip("torchmetrics.image.kid").KernelInceptionDistance
+    kid = pytest.importorskip("torchmetrics.image.kid", reason=NO_TORCHMETRICS).KernelInceptionDistance
     a, b = normal(100, 8, 0), normal(100, 8, 1) + 0.3
     metric = kid(feature=Flat(8), subsets=1, subset_size=100, normalize=True).set_dtype(torch.float64)
     metric.update(a.view(-1, 1, 1, 8), real=True)
@@ -441,7 +443,7 @@ def test_fid_and_kid_are_the_two_distances(monkeypatch):
 @pytest.mark.parametrize("missing", ["torchmetrics.image.fid", "torch_fidelity"])
 def test_missing_extra_names_the_command(monkeypatch, missing):
     if missing == "torch_fidelity":
-        fid = pytest.importorskip("torchmetrics.image.fid")
+        fid = pytest.importorskip("torchmetrics.image.fid", reason=NO_TORCHMETRICS)
         monkeypatch.setattr(fid, "_TORCH_FIDELITY_AVAILABLE", False)
     else:
         monkeypatch.setitem(sys.modules, missing, None)
@@ -450,7 +452,7 @@ def test_missing_extra_names_the_command(monkeypatch, missing):
 
 
 def test_unreachable_weights_name_the_alternative(monkeypatch):
-    fid = pytest.importorskip("torchmetrics.image.fid")
+    fid = pytest.importorskip("torchmetrics.image.fid", reason=NO_TORCHMETRICS)
 
     def offline(*arguments, **keywords):
         raise OSError("no route to host")

@@ -139,3 +139,20 @@ def test_the_numbers_of_images_are_those_of_fakes_against_reals():
     assert got["frechet_distance"] == pytest.approx(evaluation.frechet_distance(made, real), rel=1e-9)
     assert got["kernel_distance"] == pytest.approx(evaluation.kernel_distance(made, real), rel=1e-9)
     assert got["floor_frechet_distance"] == evaluation.frechet_floor("digits", 100)
+
+
+@pytest.mark.parametrize("name", ["digits", "fashion", "ring", "swiss_roll", "gaussian", "stacked_digits"])
+def test_the_least_number_of_samples_is_where_a_measure_begins_to_exist(name):
+    source = getattr(data, name)(4.0, 1.25) if name == "gaussian" else getattr(data, name)()
+    least = evaluation.least_samples(name)
+    assert evaluation.score(source.sample(least, torch.Generator().manual_seed(0)), source)
+    if least > 1:
+        with pytest.raises(ValueError, match="at least"):
+            evaluation.score(source.sample(least - 1, torch.Generator().manual_seed(0)), source)
+
+
+def test_a_single_point_is_measured_in_both_coordinates():
+    source, point = data.two_moons(), torch.tensor([[3.0, 4.0]])
+    got = score(point, source, torch.Generator().manual_seed(0))
+    real = source.sample(1, torch.Generator().manual_seed(0))
+    assert got["wasserstein"] == pytest.approx((point - real).norm().item(), rel=1e-6)
