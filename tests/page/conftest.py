@@ -1,3 +1,4 @@
+import functools
 import importlib.util
 import shutil
 from pathlib import Path
@@ -17,6 +18,16 @@ def worker():
     return module
 
 
+@pytest.fixture(scope="session", autouse=True)
+def registry():
+    """One table of operators for all exports to ONNX: torch makes it for each, most of a second every time."""
+    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
+    with pytest.MonkeyPatch.context() as patch:
+        made_once = functools.cache(registration.ONNXRegistry.from_torchlib)
+        patch.setattr(registration.ONNXRegistry, "from_torchlib", staticmethod(made_once))
+        yield
+
+
 @pytest.fixture(scope="session")
 def small():
     """A recipe whose rounding stays rounding."""
@@ -24,10 +35,18 @@ def small():
 
 
 @pytest.fixture(scope="session")
-def small_bundle(worker, small, tmp_path_factory):
+def small_traced(worker, small):
+    """The programs of the small recipe, and their graphs."""
+    from gan_tutor.page_engine import bundle
+
+    return bundle.trace(small)
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_traced, tmp_path_factory):
     """The bundle of the small recipe: that of the repository, if its graphs are those of today."""
     from gan_tutor.page_engine import bundle
 
-    traced, folder = bundle.trace(small), tmp_path_factory.mktemp("bundles")
-    held = kept.KEPT / f"{traced.key}.js"
-    return Path(shutil.copy(held, folder)) if held.is_file() else bundle.compiled(traced, folder)
+    folder = tmp_path_factory.mktemp("bundles")
+    held = kept.KEPT / f"{small_traced.key}.js"
+    return Path(shutil.copy(held, folder)) if held.is_file() else bundle.compiled(small_traced, folder)

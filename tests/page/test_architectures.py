@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gan_tutor import networks, recipes
-from gan_tutor.page_engine import bundle, lowering, programs
+from gan_tutor.page_engine import bundle, graph, lowering, programs, source, tracing
 from gan_tutor.recipes import Recipe
 
 TANH = Recipe(width_g=16, width_d=16, activation_g="tanh", activation_d="tanh", batch_size=32, steps=200)
@@ -32,30 +32,41 @@ CASES = {
 TOLERANCE = {"batch_norm": 2e-5, "space_to_depth": 2e-5, "projection": 2e-5}  # their kinks are not smooth
 
 
-# Each case is compiled once: both of its tests run in one process.
+# Each case is compiled once: its tests run in one process.
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES])
 def played(request, worker):
-    """A case's name, recipe and module, with only the programs that its game needs."""
+    """A case's name, recipe, module with only the programs that its game needs, and their ONNX models."""
     recipe = CASES[request.param]
     G, D, found = programs.programs(recipe)
     trained = {"relativistic": "g_relativistic"}.get(recipe.loss, "g")
     wanted = {"generate", f"d_{recipe.penalty}", trained, "adam_d", "adam_g", "show", "judge", "settle_d"}
     found = [program for program in found if program.name in wanted]
     manifest = bundle.describe(recipe, G, D, found)
-    wasm = lowering.to_wasm(lowering.to_c(found), manifest["programs"])
-    return request.param, recipe, worker.Module(manifest, wasm)
+    exported = {program.name: tracing.to_onnx(program) for program in found}
+    models = {name: model.SerializeToString() for name, model in exported.items()}
+    in_c = source.write({name: graph.read(model) for name, model in exported.items()})
+    wasm = lowering.to_wasm(in_c, manifest["programs"])
+    return request.param, recipe, worker.Module(manifest, wasm), models
 
 
 def test_losses_agree(worker, played):
-    name, recipe, module = played
+    name, recipe, module, _ = played
     eager = [(float(r.loss_d), float(r.loss_g)) for r in recipes.run(recipes.build(recipe))]
     compiled = list(itertools.islice(worker.Turns(module, recipe), recipe.steps))
     np.testing.assert_allclose(compiled, eager, rtol=0, atol=TOLERANCE.get(name, 1e-5))
     assert np.ptp(np.array(eager), axis=0).min() > 1e-4
 
 
+def test_onnxruntime_gives_every_answer_too(worker, played):
+    """The same formulas by another compiler, for every call of some turns of a game."""
+    _, recipe, module, models = played
+    both = worker.Both(module, models.get)
+    assert len(list(itertools.islice(worker.Turns(both, recipe), 4))) == 4
+    assert both.compared == set(models) - {"show", "judge"}
+
+
 def test_buffers_and_samples_agree(worker, played):
-    _, recipe, module = played
+    _, recipe, module, _ = played
     game, turns = recipes.build(recipe), worker.Turns(module, recipe)
     for _ in zip(range(5), recipes.run(game), turns, strict=False):
         pass

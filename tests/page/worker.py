@@ -4,9 +4,11 @@ The draws come from a `torch.Generator` in the order in which the eager code tak
 game of `recipes.run` with the same seed, up to rounding.
 """
 
+import functools
 import math
 
 import numpy as np
+import pytest
 import torch
 import wasmtime
 
@@ -52,6 +54,37 @@ class Module:
             port["name"]: np.frombuffer(bytes(data), np.float32).reshape(port["shape"])
             for port, data in zip(ports["outputs"], read, strict=True)
         }
+
+
+class Both:
+    """A module whose every answer is compared with onnxruntime's on the same inputs.
+
+    Args:
+        module: The compiled programs.
+        model: Gives the bytes of a program's ONNX model by its name; asked once for each that is called.
+    """
+
+    def __init__(self, module, model):
+        self.onnxruntime = pytest.importorskip("onnxruntime")
+        self.module, self.manifest = module, module.manifest
+        self.session = functools.cache(lambda program: self.onnxruntime.InferenceSession(model(program)))
+        self.compared = set()
+
+    def __call__(self, program, values):
+        found = self.module(program, values)
+        inputs = {
+            port["name"]: np.asarray(values[port["name"]], np.float32)
+            for port in self.manifest["programs"][program]["inputs"]
+        }
+        session = self.session(program)
+        wanted = [one.name for one in session.get_inputs()]  # an input that changes nothing is not in the graph
+        named = zip(found.items(), session.run(None, {name: inputs[name] for name in wanted}), strict=True)
+        for (name, ours), theirs in named:
+            np.testing.assert_allclose(
+                ours, theirs, rtol=1e-4, atol=1e-5 * (1 + np.abs(theirs).max()), err_msg=f"{program}: {name}"
+            )
+        self.compared.add(program)
+        return found
 
 
 def initial(manifest, recipe):
