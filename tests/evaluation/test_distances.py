@@ -380,6 +380,9 @@ def test_impossible_features_are_refused(measure):
         measure(x, x[:, :2])
     with pytest.raises(ValueError, match=r"got \(20, 1, 3\) and \(20, 3\)"):
         measure(x[:, None], x)
+    for wrong in ((x[..., None], x), (x, x[..., None]), (x[:, :0], x[:, :0])):
+        with pytest.raises(ValueError, match="same F, got"):
+            measure(*wrong)
     with pytest.raises(ValueError, match="rows, got 1 and 20; draw more samples"):
         measure(x[:1], x)
     with pytest.raises(ValueError, match="finite, got NaN or infinity"):
