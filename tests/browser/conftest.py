@@ -141,7 +141,7 @@ def axe() -> Any:
     return pytest.importorskip("axe_playwright_python.sync_playwright", reason=missing).Axe()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser: Any) -> Callable[..., Visit]:
     """Open a page: `with visit(url, width, scheme) as v:`; v.page is Playwright's."""
     return partial(Visit, browser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def wait_for_step(found: Any, step: int) -> None:
     found.page.wait_for_function(script, arg=[found.element_handle(), step], timeout=90_000)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chapter(visit: Open, address: str) -> Callable[..., Any]:
     """Open a chapter of the site."""
 
@@ -48,6 +48,14 @@ def chapter(visit: Open, address: str) -> Callable[..., Any]:
         return visit(f"{address}/book/{name}.html{fragment}", **options)
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def page(chapter: Open) -> Iterator[Any]:
+    """One page for all that plays engines without a face, each of which is new and closed at its end."""
+    with chapter() as opened:
+        yield opened.page
+        assert opened.problems == []
 
 
 @pytest.mark.parametrize("name", WITH_LABS)
@@ -73,30 +81,25 @@ def test_the_labs_of_a_chapter_train_in_the_page(chapter: Open, name: str) -> No
     ],
     ids=lambda changed: ",".join(map(str, changed.values())) or "ring",
 )
-def test_a_run_on_the_page_is_the_notebooks_run(chapter: Open, changed: dict[str, Any]) -> None:
+def test_a_run_on_the_page_is_the_notebooks_run(page: Any, changed: dict[str, Any]) -> None:
     """The same seed: the same batches, latents and weights; losses agree until a unit lies on its kink."""
     recipe = replace(RING, **changed)
-    with chapter() as opened:
-        replies = drive(opened.page, recipe, {"type": "play"}, tick(20))
+    replies = drive(page, recipe, {"type": "play"}, tick(20))
     ours, theirs = history(replies)[:, 1:3], eager(recipe, 20)
     assert np.abs(ours - theirs)[:10].max() < 1e-4
     assert np.abs(ours - theirs).max() < 1e-2 * np.abs(theirs).max()
 
 
-def test_the_same_link_gives_the_same_run_and_another_seed_another(chapter: Open) -> None:
-    with chapter() as opened:
-        runs = [history(drive(opened.page, replace(RING, seed=seed), {"type": "play"}, tick(60))) for seed in (5, 5, 6)]
+def test_the_same_link_gives_the_same_run_and_another_seed_another(page: Any) -> None:
+    runs = [history(drive(page, replace(RING, seed=seed), {"type": "play"}, tick(60))) for seed in (5, 5, 6)]
     assert np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
 
 
-def test_back_and_on_again_is_the_straight_run(chapter: Open) -> None:
+def test_back_and_on_again_is_the_straight_run(page: Any) -> None:
     steer = {"type": "set", "changes": {"lr_g": 5e-4, "loss": "hinge"}}
-    with chapter() as opened:
-        straight = drive(opened.page, RING, {"type": "play"}, tick(50), steer, tick(40))
-        replies = drive(
-            opened.page, RING, {"type": "play"}, tick(50), tick(30), {"type": "rewind", "step": 50}, steer, tick(40)
-        )
+    straight = drive(page, RING, {"type": "play"}, tick(50), steer, tick(40))
+    replies = drive(page, RING, {"type": "play"}, tick(50), tick(30), {"type": "rewind", "step": 50}, steer, tick(40))
     assert np.array_equal(history(straight)[50:], history(replies)[80:])
 
 
@@ -176,14 +179,13 @@ def test_every_control_is_moved_while_it_plays_and_the_run_takes_it(chapter: Ope
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_failing_preset_fails_and_the_cure_cures(chapter: Open, seed: int) -> None:
+def test_the_failing_preset_fails_and_the_cure_cures(page: Any, seed: int) -> None:
     modes = {}
-    with chapter() as opened:
-        for name in ("collapse", "cured"):
-            reseed = [{"type": "set", "changes": {"seed": seed}}, {"type": "reset"}]
-            play = [{"type": "preset", "name": name}, *reseed, {"type": "play"}, *[tick(500)] * 4]
-            metrics = drive(opened.page, RING, *play)[-1]["metrics"]
-            modes[name] = next(row for row in metrics if row["name"] == "modes")
+    for name in ("collapse", "cured"):
+        reseed = [{"type": "set", "changes": {"seed": seed}}, {"type": "reset"}]
+        play = [{"type": "preset", "name": name}, *reseed, {"type": "play"}, *[tick(500)] * 4]
+        metrics = drive(page, RING, *play)[-1]["metrics"]
+        modes[name] = next(row for row in metrics if row["name"] == "modes")
     assert modes["collapse"]["value"] <= 5
     assert modes["cured"]["value"] == modes["cured"]["best"] == 8
 
@@ -324,11 +326,10 @@ def test_programs_are_small(site: Path) -> None:
 
 
 @pytest.mark.parametrize("loss", ["nonsaturating", "relativistic", "wasserstein", "feature_matching"])
-def test_arrows_and_field_are_the_notebooks(chapter: Open, loss: str) -> None:
+def test_arrows_and_field_are_the_notebooks(page: Any, loss: str) -> None:
     recipe = replace(RING, loss=loss)
     layers = ("field", "arrows", "manifold", "histograms")
-    with chapter() as opened:
-        arrays = drive(opened.page, recipe, {"type": "play"}, tick(3, layers))[-1]["arrays"]
+    arrays = drive(page, recipe, {"type": "play"}, tick(3, layers))[-1]["arrays"]
     engine = Engine(recipe)
     engine.advance(3)
     header, buffers = engine.handle({"type": "tick", "id": 1, "layers": layers})
