@@ -26,7 +26,7 @@ from machine import store
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 from live_notebook import Notebook, Shown, chromium, server, write
 
-PROBLEMS = {"ring, MLP": "ring", "digits, DCGAN": "digits"}
+PROBLEMS = {"ring, MLP": "ring", "digits, DCGAN": "digits_wide"}
 TARGETS = {"slider_to_effect_p95_ms": 150, "frames_per_second_2d": 20, "share_of_bare_loop": 0.8}
 # In the page: when something was put in, when messages came (the kernel protocol's binary form), when it drew.
 RECORDER = """

@@ -95,9 +95,9 @@ FRAMES = """(ms) => new Promise((done) => {
 def write(folder: Path) -> dict[str, int]:
     """Write a page with one lab and everything it needs; return the gzipped size of each problem's programs."""
     cache = Shelf(folder / "cache")
-    site.write_programs(folder, [*PROBLEMS.values(), recipes.named("digits")], cache)
+    site.write_programs(folder, [*PROBLEMS.values(), recipes.named("digits_wide")], cache)
     paths = {name: site.compiled([recipe], cache)[0] for name, recipe in PROBLEMS.items()}
-    paths["digits"] = site.compiled([recipes.named("digits")], cache)[0]
+    paths["digits"] = site.compiled([recipes.named("digits_wide")], cache)[0]
     shutil.copyfile(ROOT / "book" / "_static" / "lab" / "page.js", folder / "page.js")
     recipe = json.dumps(asdict(SMALL)).replace('"', "&quot;")
     scripts = '<meta charset="utf-8"><script src="site.js"></script>'
@@ -178,7 +178,7 @@ def experience(address: str, tries: int) -> dict[str, Any]:
 
 def digits(page: Page, seconds: float) -> dict[str, Any]:
     """How far the digits of chapter 5 come in a page: turns played, and what so many turns are worth in PyTorch."""
-    recipe = replace(recipes.named("digits"), precision="float32")
+    recipe = replace(recipes.named("digits_wide"), precision="float32")
     page.evaluate(OPEN, asdict(recipe))
     turns, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:

@@ -33,7 +33,7 @@ GAMES = {
         recipes.named("ring"), data="digits", latent_dim=16, batch_size=64, **R3GAN,
     ),
     "digits by class: the named recipe in float32": replace(recipes.named("digits_projection"), precision="float32"),
-    "digits: the named recipe in float32, with its penalty": replace(recipes.named("digits"), precision="float32"),
+    "digits: the named recipe in float32, with its penalty": replace(recipes.named("digits_wide"), precision="float32"),
 }  # fmt: skip
 ROUNDS, SECONDS = 9, 0.5
 

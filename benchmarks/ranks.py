@@ -29,8 +29,8 @@ from machine import store
 
 from gan_tutor import parallel, recipes
 
-GAMES = {"cpu": ("ring", "digits_classical", "digits"), "cuda": ("ring", "digits_classical", "celeba64")}
-TURNS = {"ring": 100, "digits_classical": 8, "digits": 8, "celeba64": 50}
+GAMES = {"cpu": ("ring", "digits_classical", "digits_wide"), "cuda": ("ring", "digits_classical", "celeba64")}
+TURNS = {"ring": 100, "digits_classical": 8, "digits_wide": 8, "celeba64": 50}
 WARM_UP = 3
 
 

@@ -33,8 +33,8 @@ from gan_tutor.recipes import Recipe
 
 Play = Callable[[], Any]
 Clock = Callable[[], float]
-RING, DCGAN, MODERN = (recipes.named(name) for name in ("ring", "digits_classical", "digits"))
-GAMES = {"ring": RING, "digits_classical": DCGAN, "digits": MODERN}
+RING, DCGAN, MODERN = (recipes.named(name) for name in ("ring", "digits_classical", "digits_wide"))
+GAMES = {"ring": RING, "digits_classical": DCGAN, "digits_wide": MODERN}
 BATCHES = {"ring": (16, 64, 256, 1024, 4096), "digits_classical": (8, 16, 32, 64, 128, 256)}
 PIXELS = {28: 32, 32: 32, 64: 32}  # a side, and the batch
 CURES: dict[str, tuple[Recipe, dict[str, Any]]] = {

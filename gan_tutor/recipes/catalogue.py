@@ -48,7 +48,14 @@ _NAMED: dict[str, tuple[str, Recipe]] = {
         ),
     ),
     "digits": (
-        "handwritten digits in about a minute of one CPU core",
+        "handwritten digits in about a minute and a half of one CPU core",
+        replace(
+            _FAST_IMAGES, width_g=16, width_d=32, mapping_g=128, subpixel_g=True, lr_g=3e-3, lr_d=3e-3,
+            penalty_weight=0.3, penalty_every=8, schedule="cooldown", steps=2900,
+        ),
+    ),
+    "digits_wide": (
+        "digits by networks with twice the channels: nearer to the data, and twice as dear a turn",
         replace(_FAST_IMAGES, mapping_g=128, subpixel_g=True, penalty_weight=0.3, schedule="cooldown", steps=2100),
     ),
     "fashion": (

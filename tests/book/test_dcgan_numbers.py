@@ -88,7 +88,7 @@ def test_a_variant_differs_from_the_base_in_one_rule() -> None:
         assert len(changed) == {"base": 0, "none_kept": 10}.get(name, 1), name
 
 
-@pytest.mark.parametrize("name", ["digits", "digits_classical", "fashion", "fashion_classical"])
+@pytest.mark.parametrize("name", ["digits", "digits_wide", "digits_classical", "fashion", "fashion_classical"])
 def test_the_table_of_recipes_is_that_of_the_results(cells: dict[str, str], name: str) -> None:
     runs = json.loads((RESULTS / f"recipe_{name}.json").read_text(encoding="utf-8"))["runs"]
     last = [rows[-1] for rows in runs.values()]
@@ -101,7 +101,7 @@ def test_the_table_of_recipes_is_that_of_the_results(cells: dict[str, str], name
     )
     assert row in cells["live-reading"].splitlines()
     floor = f"| real test images of `{name}` | | | {last[0]['floor_frechet_distance']:.1f} | | |"
-    assert name.endswith("classical") or floor in cells["live-reading"].splitlines()
+    assert name.endswith(("classical", "wide")) or floor in cells["live-reading"].splitlines()
 
 
 def test_the_base_is_the_recipe_and_every_variant_plays(script: Any) -> None:

@@ -13,7 +13,7 @@ from gan_tutor.lab import latent
 
 explorer = pytest.importorskip("gan_tutor.page_engine.explorer", reason="needs the extra 'page'")
 BOOK = Path(__file__).resolve().parents[2] / "book"
-SHOWN = {"dcgan": 'lab.explore("digits", a=4, b=27)', "cgan": 'lab.explore("digits_projection", y=7)'}
+SHOWN = {"dcgan": 'lab.explore("digits", a=17, b=44)', "cgan": 'lab.explore("digits_projection", y=7)'}
 
 
 def spherical(a, b, t):
@@ -54,14 +54,20 @@ def test_a_chapter_asks_shows_and_answers(chapter):
 @torch.no_grad()
 def test_the_way_from_3_to_8_passes_no_other_digit_and_no_ghost(generator, named):
     G = generator("digits")
-    a, b = (training.sample_z(1, 64, torch.Generator().manual_seed(seed))[0] for seed in (4, 27))
-    images = G(spherical(a, b, torch.linspace(0, 1, 101)[:, None]))
-    found = named(images).tolist()
-    assert found[0] == 3
-    assert found[-1] == 8
-    assert found == sorted(found)
-    assert set(found) == {3, 8}
-    assert images.amax((1, 2, 3)).min() > 0.9, "a double exposure is grey"
+    z = torch.cat([training.sample_z(1, 64, torch.Generator().manual_seed(seed)) for seed in range(60)])
+    digit = named(G(z)).tolist()
+    pairs = [(a, b) for a in range(60) for b in range(60) if (digit[a], digit[b]) == (3, 8)]
+    assert len(pairs) == 8
+    clean = []
+    for a, b in pairs:
+        images = G(spherical(z[a], z[b], torch.linspace(0, 1, 101)[:, None]))
+        found = named(images).tolist()
+        assert images.amax((1, 2, 3)).min() > 0.9, "a double exposure is grey"
+        if set(found) == {3, 8}:
+            assert found == sorted(found)
+            clean.append((a, b))
+    assert len(clean) == 2
+    assert (17, 44) in clean
 
 
 @torch.no_grad()
@@ -76,13 +82,13 @@ def test_strong_directions_change_the_digit_and_weak_ones_nothing(generator, nam
     strong = [changed(2 * sign * row) for row in rows[:2] for sign in (-1, 1)]
     weak = [changed(2 * sign * row) for row in rows[6:] for sign in (-1, 1)]
     random = torch.nn.functional.normalize(torch.randn(1000, 64, generator=torch.Generator().manual_seed(1)), dim=1)
-    assert min(strong) > 0.45
+    assert min(strong) > 0.65
     assert max(strong) < 0.85
     assert max(weak) < 0.02
     assert changed(2 * random) == pytest.approx(0.3, abs=0.05)
     shares = explorer.axes_of(G, 64).shares
-    assert (shares > 1 / 64).sum() == 7
-    assert shares[:6].sum() > 0.9
+    assert (shares > 1 / 64).sum() == 6
+    assert shares[:6].sum() == pytest.approx(0.95, abs=0.005)
 
 
 @torch.no_grad()

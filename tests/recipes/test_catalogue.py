@@ -21,7 +21,7 @@ READY = [name for name in recipes.NAMES if name not in FROM_FILES]
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 RECORDED = {  # which file holds the settings of a run, and where in it
     **{name: (f"recipe_{name}", ("recipe",)) for name in
-       ("ring", "grid", "digits", "fashion", "digits_classical", "fashion_classical", "fashion_modern")},
+       ("ring", "grid", "digits", "digits_wide", "fashion", "digits_classical", "fashion_classical", "fashion_modern")},
     "stacked_digits": ("evaluation", ("stacked", "runs", "relativistic, R1 and R2", "recipe")),
     "digits_projection": ("conditional", ("recipes", "digits")),
     "fashion_projection": ("conditional", ("recipes", "fashion")),
