@@ -5,6 +5,9 @@ each launched from the host. A graph launches them all at once. What it replays 
 from turn to turn must lie in device memory: batches and latents are drawn inside the turn by a generator that the graph
 knows, and a `Plan`'s numbers and the learning rates are tensors that are written before a replay.
 
+A graph belongs to one call of the loop. Each change in a live lab begins the loop anew, so it plays the warm-up and
+records both graphs again: a captured game pays for a run that is left alone, and not for one that is steered.
+
 Written from PyTorch's documentation and not yet run on a GPU. Mixtures need torch 2.6: `multinomial` waited before. The
 backward pass of `nn.Embedding`, which conditional games learn their codes with, has another kernel for more than 3072
 conditions, which waits for the host in some versions of PyTorch: take smaller batches there.

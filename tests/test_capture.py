@@ -231,6 +231,17 @@ def test_a_captured_game_is_the_eager_game(name, parts):
 
 
 @NEEDS_GPU
+def test_spectral_layers_in_bfloat16_are_captured_too():
+    """Their power iteration moves buffers inside the turn, outside of autocast's bfloat16."""
+    recipe = replace(GAMES["images"], discriminator="dcgan", norm_d="spectral", precision="bfloat16", diffaugment="")
+    eager_losses, eager = of_game(recipe)
+    losses_, found = of_game(replace(recipe, cuda_graph=True))
+    assert (eager_losses - losses_).abs().max() <= 1e-2
+    for a, b in zip(eager, found, strict=True):
+        assert (a - b).norm() <= 0.1 * (b.norm() + 0.1)
+
+
+@NEEDS_GPU
 def test_a_captured_game_goes_on_from_a_checkpoint(tmp_path):
     recipe = replace(RING, cuda_graph=True, loss="relativistic", penalty="r1_r2", penalty_every=4)
     straight, _ = of_game(recipe)

@@ -174,10 +174,13 @@ def _resumed(folder: Folder, path: Path, recipe: recipes.Recipe, device: torch.d
             same_place = recipe.data_root == recipes.Recipe().data_root
             wanted = replace(recipe, data_root=old.data_root) if same_place else recipe
             game = recipes.resume(path, device, share, recipe=wanted)
-        except FileNotFoundError:
+        except FileNotFoundError as missing:
             if wanted == recipe:
                 raise
-            game = recipes.resume(path, device, share, recipe=recipe)
+            try:
+                game = recipes.resume(path, device, share, recipe=recipe)
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{missing}. If they have moved: --data-root names the folder") from missing
     except ValueError as error:
         if path == folder.previous or not folder.previous.exists() or "not a readable checkpoint" not in str(error):
             raise

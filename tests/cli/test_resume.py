@@ -1,7 +1,10 @@
 """`--resume` and `--previous`: the run that goes on is the run that never stopped, or says what is another."""
 
+import json
+import struct
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from small_runs import FILES, TINY, same_state
 
@@ -122,3 +125,36 @@ def test_resuming_a_finished_run_measures_it_again(run, folder):
     assert status == 0, errors
     assert "step 30 of 30" in printed
     assert same_state(folder / "checkpoint.safetensors", before)
+
+
+def mnist_files(root):
+    """Write 40 random images of each part in MNIST's own format."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    numbers = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        images = numbers.integers(0, 256, (40, 28, 28), dtype=np.uint8)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 40, 28, 28) + images.tobytes())
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 40) + bytes(k % 10 for k in range(40)))
+
+
+def test_a_run_whose_data_have_moved_goes_on_and_is_measured_where_they_are(run, tmp_path):
+    pytest.importorskip("torchvision", reason="torchvision is not installed: pip install 'gan-tutor[book]'")
+    old, new, out = tmp_path / "old", tmp_path / "new", tmp_path / "run"
+    mnist_files(old)
+    players = ("--generator", "dcgan", "--discriminator", "dcgan")
+    command = ("train", "ring", "--data", "MNIST", *players, "--out", out, *TINY)
+    assert run(*command, "--steps", 2, "--data-root", old)[0] == 0
+    old.rename(new)
+    status, _, errors = run(*command, "--steps", 3, "--resume")
+    assert status == 1
+    assert str(old / "MNIST") in errors
+    assert "--data-root" in errors
+    status, printed, errors = run(*command, "--steps", 3, "--resume", "--data-root", new)
+    assert status == 0, errors
+    assert "step 2 of 3" in printed
+    assert json.loads((out / "recipe.json").read_text())["data_root"] == str(new)
+    new.rename(tmp_path / "third")
+    assert run("evaluate", out, "--n", 20)[0] == 1
+    status, printed, errors = run("evaluate", out, "--n", 20, "--data-root", tmp_path / "third")
+    assert status == 0, errors

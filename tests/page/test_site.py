@@ -15,7 +15,7 @@ import gan_tutor
 from gan_tutor import recipes
 from gan_tutor.lab import Engine
 from gan_tutor.lab.controls import CONTROLS, PRESETS
-from gan_tutor.page_engine import causes, recording, scripts, site
+from gan_tutor.page_engine import causes, lowering, recording, scripts, site
 from gan_tutor.page_engine.shelf import Shelf
 from gan_tutor.recipes import Recipe
 
@@ -88,6 +88,16 @@ def test_causes_differ_by_text_module_and_version_of_torch(monkeypatch):
     assert causes.cause("a", BUNDLE) != first
     monkeypatch.setattr(torch, "__version__", "9.9")
     assert causes.cause("a", RECORDING) != first
+
+
+@pytest.mark.parametrize("package", ["torch", "onnx", "onnxscript", "emx-onnx-cgen", "ziglang"])
+def test_another_version_of_what_compiles_is_another_cause_of_a_program(monkeypatch, package):
+    pytest.importorskip("onnx", reason="needs the extra 'page'")
+    today, version = site.program_causes([recipes.named("ring")]), lowering.version
+    assert site.program_causes([recipes.named("ring")]) == today
+    monkeypatch.setattr(lowering, "version", lambda name: "9.9" if name == package else version(name))
+    assert len(today) == 1
+    assert not today.keys() & site.program_causes([recipes.named("ring")]).keys()
 
 
 @pytest.mark.parametrize("module", [RECORDING, BUNDLE])
