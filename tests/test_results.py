@@ -113,6 +113,16 @@ def test_the_pages_tell_what_the_digits_recipe_cost_and_reached(page):
         assert f"{min(distances):.1f} to {max(distances):.1f}" in text
 
 
+def test_the_readme_tells_what_clothes_cost_and_reached():
+    text = (ROOT / "README.md").read_text()
+    for stem in ("fashion", "fashion_avx2"):
+        rows = last_rows(stem)
+        seconds = [round(row["cpu_seconds"]) for row in rows]
+        distances = [row["frechet_distance"] for row in rows]
+        assert f"{min(seconds)} to {max(seconds)}" in text
+        assert f"{min(distances):.1f} to {max(distances):.1f}" in text
+
+
 def test_the_fashion_recipe_reaches_its_distance_in_the_median_within_a_minute():
     # On every seed it would be better: one of three is at 6.14.
     rows = last_rows("fashion")
